@@ -1,0 +1,7 @@
+import type { Item } from "../item.ts";
+import { closed } from "./closed.ts";
+import { endToEnd, endToEndSteady } from "./end-to-end.ts";
+import { pipelined } from "./pipelined.ts";
+
+/** In the order in which they run. */
+export const items: readonly Item[] = [pipelined, closed, endToEnd, endToEndSteady];

@@ -1,0 +1,149 @@
+// `raftq dev`: a cluster on this machine to try things with, real server processes and all.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { Option, type Command } from "commander";
+import { CommandError, exitCodes, UsageError } from "./failure.ts";
+import { LocalCluster } from "./local-cluster.ts";
+import { logLine } from "./log-line.ts";
+import { painter, type Paint } from "./output.ts";
+import { wholeNumber } from "./remote.ts";
+
+const basePortDefault = 7400;
+
+interface DevFlags {
+  readonly nodes: string;
+  readonly fresh: boolean;
+  readonly data: string;
+  readonly basePort: string;
+  readonly logLevel: string;
+}
+
+export function addDevCommand(program: Command): void {
+  program
+    .command("dev")
+    .description("start a cluster on this machine; Ctrl-C stops it, its data stays")
+    .addOption(new Option("--nodes <n>", "members").choices(["1", "3", "5"]).default("3"))
+    .option("--fresh", "delete the data of earlier runs first", false)
+    .option("--data <dir>", "where the nodes keep their data", ".raftq")
+    .option(
+      "--base-port <port>",
+      "client ports: this one, +10, +20 …; peers use the ones above them",
+      String(basePortDefault),
+    )
+    .option("--log-level <level>", "what the servers log: debug, info, warn …", "info")
+    .action(async (flags: DevFlags) => {
+      process.exitCode = await dev(flags);
+    });
+}
+
+async function dev(flags: DevFlags): Promise<number> {
+  const nodes = Number(flags.nodes);
+  const basePort = wholeNumber("--base-port", flags.basePort, 1, 65_535 - 10 * nodes);
+  prepareData(flags.data, nodes, flags.fresh);
+  const paint = painter(process.stdout, process.env);
+  const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+  const asked = interrupted();
+  let died = false;
+
+  say(paint.dim(`starting ${nodes} nodes, data in ${flags.data}/ …`));
+  const starting = LocalCluster.start({
+    directory: flags.data,
+    nodes,
+    basePort,
+    clusterId: "dev",
+    serverFlags: ["--log-level", flags.logLevel],
+    onLine: (nodeId, line) => say(logLine(nodeId, line, paint)),
+    onDeath: (nodeId, how, lastLines) => {
+      died = true;
+      say(paint.bad(`node ${nodeId} ${how}; its last lines:`));
+      for (const line of lastLines.slice(-3)) say(`  ${logLine(nodeId, line, paint)}`);
+    },
+  });
+  let cluster: LocalCluster;
+  try {
+    cluster = await starting;
+  } catch (error) {
+    throw new CommandError(
+      error instanceof Error ? error.message : String(error),
+      exitCodes.refused,
+      error,
+    );
+  }
+  say(welcome(cluster, flags, basePort, paint));
+  await asked;
+  say(paint.dim("stopping …"));
+  await cluster.stopAll();
+  return died ? exitCodes.refused : exitCodes.ok;
+}
+
+/** What to type next, in words that can be copied. */
+function welcome(cluster: LocalCluster, flags: DevFlags, basePort: number, paint: Paint): string {
+  const raftq = invocation();
+  const where =
+    basePort === basePortDefault && cluster.nodeIds.length <= 3
+      ? ""
+      : ` --endpoints ${cluster.endpoints.join(",")}`;
+  return [
+    "",
+    paint.good(`ready: ${cluster.endpoints.join(", ")}`),
+    paint.dim(
+      `logs: ${join(flags.data, "node-*", "server.log")}   stop: Ctrl-C   start afresh: --fresh`,
+    ),
+    "",
+    "In another terminal:",
+    `  ${raftq} queue create orders${where}`,
+    `  ${raftq} enqueue orders '{"amount":5}' --key account-1${where}`,
+    `  ${raftq} receive orders --ack${where}`,
+    `  ${raftq} status${where}`,
+    "",
+    "From TypeScript:",
+    `  const client = await connect({ endpoints: ${JSON.stringify(cluster.endpoints)} });`,
+    "",
+  ].join("\n");
+}
+
+/** The way this process was started, so that the printed commands work where they are pasted. */
+function invocation(): string {
+  const script = process.argv[1];
+  if (script === undefined || !script.endsWith(".js")) return "npx raftq";
+  return `node ${relative(process.cwd(), script)}`;
+}
+
+/** A cluster's membership is in its data: three nodes' data cannot be started as five. */
+function prepareData(directory: string, nodes: number, fresh: boolean): void {
+  const note = join(directory, "cluster.json");
+  if (fresh) {
+    // Only what a `raftq dev` made: --data may have been a slip of the hand.
+    if (existsSync(directory) && !existsSync(note)) {
+      throw new UsageError(
+        `--fresh: ${directory} was not made by \`raftq dev\`: delete it yourself`,
+      );
+    }
+    rmSync(directory, { recursive: true, force: true });
+  }
+  if (existsSync(note)) {
+    const before = JSON.parse(readFileSync(note, "utf8")) as { nodes?: number };
+    if (before.nodes !== nodes) {
+      throw new UsageError(
+        `--nodes: the data in ${directory} is of ${before.nodes} nodes; use --nodes ${before.nodes}, or --fresh to delete it`,
+      );
+    }
+    return;
+  }
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(note, `${JSON.stringify({ nodes })}\n`);
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const ask = (): void => {
+      // The second Ctrl-C does not wait: the nodes end by themselves when this process is gone.
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, ask);
+  });
+}

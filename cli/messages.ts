@@ -1,0 +1,261 @@
+// `raftq enqueue` and `raftq receive`: messages by hand and by shell script.
+
+import { createReadStream, openSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { Command } from "commander";
+import { bytesCodec, type Client, type Delivery, type Queue } from "../client/index.ts";
+import { CommandError, UsageError } from "./failure.ts";
+import { grouped, print, printable } from "./output.ts";
+import { collect, pairs } from "./queue-options.ts";
+import { remoteOf, wholeNumber, withClient, type Remote } from "./remote.ts";
+
+/** Lines on their way at once: enough to fill the cluster's batches, and a bound on memory for an endless input. */
+const outstandingMax = 1_000;
+
+interface EnqueueFlags {
+  readonly key?: string;
+  readonly keyFromJson?: string;
+  readonly header?: readonly string[];
+  readonly file?: string;
+  readonly lines: boolean;
+}
+
+export function addMessageCommands(program: Command): void {
+  const enqueue = program
+    .command("enqueue")
+    .argument("<queue>")
+    .argument("[body]", "the message; without it, --file or standard input")
+    .description("put a message, or one per line, at the tail of its key")
+    .option("--key <key>", "the ordering key")
+    .option("--key-from-json <field>", "take the key from this field of the (JSON) message")
+    .option("--header <name=value>", "repeatable", collect)
+    .option("--file <path>", "read from a file; - is standard input")
+    .option("--lines", "each line is one message", false);
+  enqueue.action(async (queue: string, body: string | undefined, flags: EnqueueFlags) => {
+    checkEnqueue(body, flags);
+    await runEnqueue(remoteOf(enqueue), queue, body, flags);
+  });
+
+  const receive = program
+    .command("receive")
+    .argument("<queue>")
+    .description("lease messages and print them; without --ack they are released again")
+    .option("--max <n>", "how many; with --follow: no limit", "1")
+    .option("--wait-ms <ms>", "how long to wait for the first one", "0")
+    .option("--ack", "settle each message once it is printed: it leaves the queue", false)
+    .option("--follow", "go on until interrupted; needs --ack", false);
+  receive.action(async (queue: string, flags: ReceiveFlags) => {
+    if (flags.follow && !flags.ack) {
+      throw new UsageError(
+        "--follow: needs --ack; a message that is released comes again, for ever",
+      );
+    }
+    await runReceive(remoteOf(receive), queue, flags);
+  });
+}
+
+/** @throws {UsageError} for flags that exclude each other. */
+export function checkEnqueue(body: string | undefined, flags: EnqueueFlags): void {
+  if (body !== undefined && flags.file !== undefined) {
+    throw new UsageError("--file: cannot be given together with a body");
+  }
+  if (body !== undefined && flags.lines) {
+    throw new UsageError("--lines: reads --file or standard input, not a body");
+  }
+  if (flags.key !== undefined && flags.keyFromJson !== undefined) {
+    throw new UsageError("--key-from-json: cannot be given together with --key");
+  }
+}
+
+/** The key that a message gets. @throws {CommandError} when the message has no such field. */
+export function keyOf(body: string, flags: Pick<EnqueueFlags, "key" | "keyFromJson">): string {
+  if (flags.keyFromJson === undefined) return flags.key ?? "";
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch (error) {
+    throw new CommandError("--key-from-json: the message is not JSON", undefined, error);
+  }
+  const value: unknown =
+    typeof parsed === "object" && parsed !== null && Object.hasOwn(parsed, flags.keyFromJson)
+      ? (parsed as Record<string, unknown>)[flags.keyFromJson]
+      : undefined;
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new CommandError(
+      `--key-from-json: the message has no text or number in the field ${flags.keyFromJson}`,
+    );
+  }
+  return String(value);
+}
+
+async function runEnqueue(
+  remote: Remote,
+  name: string,
+  body: string | undefined,
+  flags: EnqueueFlags,
+): Promise<void> {
+  const headers = pairs("--header", flags.header ?? []);
+  await withClient(remote, async (client) => {
+    const queue = client.queue(name, { codec: bytesCodec });
+    const send = (bytes: Buffer): Promise<Receipt> =>
+      queue.enqueue(bytes, { key: keyOf(bytes.toString(), flags), headers });
+    if (flags.lines) {
+      await enqueueLines(remote, openInput(flags.file), send);
+      return;
+    }
+    const bytes = body === undefined ? await readAll(openInput(flags.file)) : Buffer.from(body);
+    await print(receiptLine(remote, await send(bytes)));
+  });
+}
+
+interface Receipt {
+  readonly messageId: string;
+  readonly seq: number;
+  readonly keySeq: number;
+  readonly logIndex: number;
+}
+
+function receiptLine(remote: Remote, receipt: Receipt): string {
+  const { messageId, seq, keySeq, logIndex } = receipt;
+  return remote.json
+    ? JSON.stringify({ messageId, seq, keySeq, logIndex })
+    : `${messageId}  seq ${seq}  key_seq ${keySeq}`;
+}
+
+/**
+ * Sends without waiting for each answer. The order stays that of the lines all the same: the calls of one client carry
+ * sequence numbers of its session and are applied in their order.
+ */
+async function enqueueLines(
+  remote: Remote,
+  input: Readable,
+  send: (bytes: Buffer) => Promise<Receipt>,
+): Promise<void> {
+  const outstanding = new Set<Promise<void>>();
+  const failures: Error[] = [];
+  let lineNumber = 0;
+  let confirmed = 0;
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    lineNumber++;
+    if (failures.length > 0) break;
+    if (line === "") continue;
+    const at = lineNumber;
+    const one = (async () => {
+      try {
+        const receipt = await send(Buffer.from(line));
+        confirmed++;
+        if (remote.json) await print(receiptLine(remote, receipt));
+      } catch (error) {
+        failures.push(lineFailure(at, error));
+      }
+    })();
+    outstanding.add(one);
+    void one.finally(() => outstanding.delete(one));
+    if (outstanding.size >= outstandingMax) await Promise.race(outstanding);
+  }
+  await Promise.all(outstanding);
+  const [first] = failures;
+  if (first !== undefined) {
+    process.stderr.write(`${grouped(confirmed)} messages were enqueued before the failure\n`);
+    throw first;
+  }
+  if (!remote.json) await print(`${grouped(confirmed)} messages enqueued`);
+}
+
+/** The same error, saying which line it was; its class and exit code stay. */
+function lineFailure(lineNumber: number, error: unknown): Error {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  failure.message = `line ${lineNumber}: ${failure.message}`;
+  return failure;
+}
+
+function openInput(file: string | undefined): Readable {
+  if (file === undefined || file === "-") return process.stdin;
+  try {
+    // Opened at once, so that a wrong path is told before the cluster is asked anything.
+    return createReadStream(file, { fd: openSync(file, "r") });
+  } catch (error) {
+    throw new CommandError(`--file: ${reasonOf(error)}`, undefined, error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function readAll(input: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of input) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks);
+}
+
+interface ReceiveFlags {
+  readonly max: string;
+  readonly waitMs: string;
+  readonly ack: boolean;
+  readonly follow: boolean;
+}
+
+type Received = Delivery<Uint8Array>;
+
+async function runReceive(remote: Remote, name: string, flags: ReceiveFlags): Promise<void> {
+  const maxMessages = wholeNumber("--max", flags.max, 1, 1_000);
+  const maxWaitMs = wholeNumber("--wait-ms", flags.waitMs, 0, 60_000);
+  await withClient(remote, async (client) => {
+    const queue = client.queue(name, { codec: bytesCodec });
+    if (flags.follow) {
+      await follow(client, queue, remote);
+      return;
+    }
+    const deliveries = await queue.receiveBatch({ maxMessages, maxWaitMs });
+    for (const delivery of deliveries) {
+      await print(deliveryLine(remote, delivery));
+      await (flags.ack ? delivery.ack() : delivery.release());
+    }
+    if (deliveries.length === 0 && !remote.json) {
+      process.stderr.write("nothing to receive: empty, or its messages are leased or parked\n");
+    } else if (!flags.ack) {
+      process.stderr.write("released again: they stay in the queue (--ack removes them)\n");
+    }
+  });
+}
+
+/** Prints, then acks: a message whose line was not written is delivered again to somebody else. */
+async function follow(client: Client, queue: Queue<Uint8Array>, remote: Remote): Promise<void> {
+  const stop = new AbortController();
+  const interrupted = (): void => stop.abort();
+  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  // Found out before waiting for ever for messages of a queue that does not exist.
+  await client.getQueue(queue.name);
+  for await (const delivery of queue.receive({ credit: 100, signal: stop.signal })) {
+    await print(deliveryLine(remote, delivery));
+    await delivery.ack();
+  }
+}
+
+export function deliveryLine(remote: Pick<Remote, "json">, delivery: Received): string {
+  const { message, fencingToken } = delivery;
+  const body = Buffer.from(delivery.value);
+  const text = body.toString();
+  const isText = Buffer.from(text).equals(body);
+  if (!remote.json) {
+    const again = message.deliveries > 1 ? `  (delivery ${message.deliveries})` : "";
+    const shown = isText ? printable(text) : `<${body.length} bytes>`;
+    return `${message.messageId}  ${shown}${again}`;
+  }
+  return JSON.stringify({
+    messageId: message.messageId,
+    key: message.key,
+    keySeq: message.keySeq,
+    seq: message.seq,
+    fencingToken,
+    attempts: message.attempts,
+    deliveries: message.deliveries,
+    redelivery: message.redelivery,
+    headers: message.headers,
+    enqueuedAt: message.enqueuedAt,
+    // JSON has no bytes: what is not text travels as base64, under another name.
+    ...(isText ? { body: text } : { bodyBase64: body.toString("base64") }),
+  });
+}

@@ -1,0 +1,148 @@
+// One error class for everything that can go wrong, with the closed list of reasons and what is known of the outcome.
+
+import type { Leader, Reason as WireReason, WireError } from "../proto/frame.ts";
+
+/**
+ * NOT_APPLIED: it certainly did not take effect. APPLIED: it did. UNKNOWN: it may or may not (H3); the client has already
+ * asked again as long as it could, so look at the queue, or make the operation harmless to repeat.
+ */
+export type Outcome = "NOT_APPLIED" | "APPLIED" | "UNKNOWN";
+
+/** The reasons of queue.proto, and those that only a client can have. */
+export type Reason =
+  | Exclude<WireReason, "REASON_UNSPECIFIED">
+  /** The caller's AbortSignal fired. */
+  | "ABORTED"
+  /** The client was closed. */
+  | "CLOSED"
+  /** No answer within `timeoutMs`. */
+  | "TIMEOUT"
+  /** None of the endpoints could be reached, or none of them leads. */
+  | "UNREACHABLE"
+  /** A value or message could not be encoded or decoded. */
+  | "CODEC"
+  /** Anything else: see `message` and `code`. */
+  | "OTHER";
+
+/** gRPC status codes that the client itself gives or tells apart. */
+export const status = {
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNIMPLEMENTED: 12,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+export interface QueueErrorFields {
+  readonly reason: Reason;
+  /** gRPC status code. */
+  readonly code: number;
+  readonly outcome: Outcome;
+  /** The offending field as spelled in queue.proto; empty: none. */
+  readonly field?: string;
+  /** When another try may succeed; 0: unknown. */
+  readonly retryAfterMs?: number;
+  /** STALE_LEASE: the message's newest token; 0: settled or unknown. */
+  readonly currentToken?: number;
+  /** STALE_LEASE: READY, LEASED, RETRYING, PARKED or SETTLED; else empty. */
+  readonly state?: string;
+  /** NOT_LEADER: where the leader is. */
+  readonly leader?: Leader | undefined;
+  readonly cause?: unknown;
+}
+
+export class QueueError extends Error {
+  override readonly name = "QueueError";
+  readonly reason: Reason;
+  /** gRPC status code. */
+  readonly code: number;
+  readonly outcome: Outcome;
+  readonly field: string;
+  readonly retryAfterMs: number;
+  readonly currentToken: number;
+  readonly state: string;
+  readonly leader: Leader | undefined;
+
+  constructor(message: string, fields: QueueErrorFields) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.reason = fields.reason;
+    this.code = fields.code;
+    this.outcome = fields.outcome;
+    this.field = fields.field ?? "";
+    this.retryAfterMs = fields.retryAfterMs ?? 0;
+    this.currentToken = fields.currentToken ?? 0;
+    this.state = fields.state ?? "";
+    this.leader = fields.leader;
+  }
+}
+
+/** Thrown by a handler: this message will never succeed. It is rejected instead of tried again. */
+export class PermanentError extends Error {
+  override readonly name = "PermanentError";
+}
+
+/** The server's typed error as ours. `code` and `outcome` are the fallback for what it left out. */
+export function errorFromWire(error: WireError, code: number, outcome: Outcome): QueueError {
+  return new QueueError(error.message === "" ? `refused: ${error.reason}` : error.message, {
+    reason: error.reason === "REASON_UNSPECIFIED" ? "OTHER" : error.reason,
+    code: error.code === 0 ? code : error.code,
+    outcome: error.outcome === "OUTCOME_UNSPECIFIED" ? outcome : error.outcome,
+    field: error.field,
+    retryAfterMs: error.retryAfterMs,
+    currentToken: error.currentToken,
+    state: error.state,
+    leader: error.leader,
+  });
+}
+
+export function invalid(field: string, message: string): QueueError {
+  return new QueueError(message, {
+    reason: "MALFORMED",
+    code: status.INVALID_ARGUMENT,
+    outcome: "NOT_APPLIED",
+    field,
+  });
+}
+
+export function abortedError(outcome: Outcome, cause: unknown): QueueError {
+  const then =
+    outcome === "NOT_APPLIED"
+      ? "it had not been sent"
+      : "it had been sent and may still take effect: look before doing it again";
+  return new QueueError(`the call was aborted; ${then}`, {
+    reason: "ABORTED",
+    code: status.CANCELLED,
+    outcome,
+    cause,
+  });
+}
+
+export function closedError(outcome: Outcome): QueueError {
+  const then =
+    outcome === "NOT_APPLIED"
+      ? "the call was not sent"
+      : "the call had been sent and may still take effect; drain() before close() waits for the answers";
+  return new QueueError(`the client is closed; ${then}`, {
+    reason: "CLOSED",
+    code: status.CANCELLED,
+    outcome,
+  });
+}
+
+export function timeoutError(outcome: Outcome, afterMs: number): QueueError {
+  const then =
+    outcome === "NOT_APPLIED"
+      ? "it had not been sent, so it is safe to call again"
+      : "it had been sent and may still take effect: look before doing it again";
+  return new QueueError(`no answer within ${afterMs} ms; ${then}`, {
+    reason: "TIMEOUT",
+    code: status.DEADLINE_EXCEEDED,
+    outcome,
+  });
+}

@@ -1,0 +1,226 @@
+// What a user can say, with units, defaults and limits; and what the answers look like.
+
+import { invalid } from "./errors.ts";
+
+export interface TlsOptions {
+  /** PEM. Default: the system's authorities. */
+  readonly ca?: Uint8Array | string | undefined;
+  /** PEM, for mutual TLS: both or neither. */
+  readonly cert?: Uint8Array | string | undefined;
+  readonly key?: Uint8Array | string | undefined;
+}
+
+export interface ConnectOptions {
+  /** host:port of client APIs; one that lives is enough, the leader is found from there. */
+  readonly endpoints: readonly string[];
+  /** For people: shown in status. At most 128 bytes; default empty. */
+  readonly name?: string | undefined;
+  /** A client that is silent for so long loses its session and its leases: 1,000 to 3,600,000; default 30,000. */
+  readonly sessionTtlMs?: number | undefined;
+  /** Calls sent and not answered, 1 to 100,000; default 10,000. More calls wait, in order, until there is room. */
+  readonly maxOutstanding?: number | undefined;
+  /** Calls waiting for room, 0 to 10,000,000; default 100,000. More are refused with TOO_MANY_IN_FLIGHT. */
+  readonly maxWaiting?: number | undefined;
+  /** A call without an answer for so long fails with TIMEOUT: 100 to 3,600,000; default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Default: no TLS. */
+  readonly tls?: TlsOptions | undefined;
+  /** Gives up connecting. Default: after `timeoutMs`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** ConnectOptions, checked and complete. */
+export interface Settings {
+  readonly endpoints: readonly string[];
+  readonly name: string;
+  readonly sessionTtlMs: number;
+  readonly maxOutstanding: number;
+  readonly maxWaiting: number;
+  readonly timeoutMs: number;
+  readonly tls: TlsOptions | undefined;
+}
+
+export type Ordering = "KEY" | "TOTAL" | "NONE";
+export type OnExhausted = "PARK" | "DEAD_LETTER" | "DISCARD";
+
+/** A queue's options: meaning, units and limits as in queue.proto. What is left out takes its default, or stays as it is. */
+export interface QueueOptions {
+  /** Default KEY; cannot change. */
+  readonly ordering?: Ordering | undefined;
+  /** 1 to 1,000; default 1. */
+  readonly maxInFlightPerKey?: number | undefined;
+  /** 100 to 43,200,000; default 30,000. */
+  readonly leaseMs?: number | undefined;
+  /** 1 to 1,000; default 5. */
+  readonly maxAttempts?: number | undefined;
+  readonly retry?:
+    | {
+        /** Default 1,000. */
+        readonly initialMs?: number | undefined;
+        /** Default 2. */
+        readonly multiplier?: number | undefined;
+        /** Default 60,000. */
+        readonly maxMs?: number | undefined;
+      }
+    | undefined;
+  /** Default PARK (ordered). */
+  readonly onExhausted?: OnExhausted | undefined;
+  readonly deadLetterQueue?: string | undefined;
+  /** 0: no limit (default). */
+  readonly maxMessages?: number | undefined;
+  /** 0: no limit (default). */
+  readonly maxBytes?: number | undefined;
+  /** 1 to 4,194,304; default 1,048,576. */
+  readonly maxMessageBytes?: number | undefined;
+  readonly paused?: boolean | undefined;
+  /** Replaces all labels. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface QueueInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly options: {
+    readonly ordering: Ordering;
+    readonly maxInFlightPerKey: number;
+    readonly leaseMs: number;
+    readonly maxAttempts: number;
+    readonly retry: { readonly initialMs: number; readonly multiplier: number; readonly maxMs: number };
+    readonly onExhausted: OnExhausted;
+    /** Empty: none. */
+    readonly deadLetterQueue: string;
+    readonly maxMessages: number;
+    readonly maxBytes: number;
+    readonly maxMessageBytes: number;
+    readonly paused: boolean;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly revision: number;
+  /** Milliseconds since 1970, cluster time. */
+  readonly createdAtMs: number;
+  readonly ready: number;
+  readonly leased: number;
+  readonly retrying: number;
+  readonly parked: number;
+  readonly bytes: number;
+  readonly activeKeys: number;
+  readonly parkedKeys: number;
+  readonly consumers: number;
+  readonly enqueued: number;
+  readonly acked: number;
+  readonly deadLettered: number;
+  readonly discarded: number;
+  readonly redeliveredNack: number;
+  readonly redeliveredRelease: number;
+  readonly redeliveredLeaseExpired: number;
+  readonly redeliveredSessionEnded: number;
+}
+
+export interface MemberInfo {
+  readonly nodeId: number;
+  readonly endpoint: string;
+  readonly role: "ROLE_UNSPECIFIED" | "FOLLOWER" | "CANDIDATE" | "LEADER" | "LEARNER";
+  readonly voter: boolean;
+  /** -1: unknown, here and below. */
+  readonly matchIndex: number;
+  readonly lag: number;
+  readonly lastHeardMs: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  readonly firstIndex: number;
+  readonly stateDigest: string;
+}
+
+export interface ClusterInfo {
+  readonly clusterId: string;
+  /** The node that answered. */
+  readonly nodeId: number;
+  readonly leader: { readonly nodeId: number; readonly endpoint: string; readonly term: number } | undefined;
+  readonly members: readonly MemberInfo[];
+  readonly version: string;
+}
+
+export interface EnqueueOptions {
+  /** The ordering key; needed by ordering KEY. At most 256 bytes. */
+  readonly key?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Default: the codec's. */
+  readonly contentType?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly replyTo?: string | undefined;
+  /** W3C trace context. */
+  readonly traceparent?: string | undefined;
+}
+
+export interface SignalOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type BatchMessage<T> = EnqueueOptions & { readonly value: T };
+
+export interface Enqueued {
+  /** Unique for ever in this cluster. */
+  readonly messageId: string;
+  /** Dense from 1 in the queue. */
+  readonly seq: number;
+  /** Dense from 1 in the key. */
+  readonly keySeq: number;
+  /** Index of the log entry that enqueued it. */
+  readonly logIndex: number;
+}
+
+export interface ReceiveOptions {
+  /** Deliveries that may be unsettled at once: 1 to 10,000; default 32. */
+  readonly credit?: number | undefined;
+  /** 100 to 43,200,000; default: the queue's. Renewed automatically. */
+  readonly leaseMs?: number | undefined;
+  /** Ends the loop as `break` does. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ConsumeOptions extends ReceiveOptions {
+  /** Handlers that run at once: 1 to 10,000; default 16. `credit` defaults to twice that. */
+  readonly concurrency?: number | undefined;
+}
+
+export interface ReceiveBatchOptions {
+  /** 1 to 1,000; default 1. */
+  readonly maxMessages?: number | undefined;
+  /** 0 to 60,000; default 0: answer at once. */
+  readonly maxWaitMs?: number | undefined;
+  /** 100 to 43,200,000; default: the queue's. Renewed automatically. */
+  readonly leaseMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The longest lease, delay and back-off that the server takes. */
+export const leaseMsMax = 43_200_000;
+
+export function checkSettings(options: ConnectOptions): Settings {
+  const endpoints = [...new Set(options.endpoints)];
+  if (endpoints.length === 0) {
+    throw invalid("endpoints", 'endpoints is empty: give at least one, such as "127.0.0.1:7400"');
+  }
+  for (const endpoint of endpoints) {
+    if (!/^\S+:\d{1,5}$/.test(endpoint)) {
+      throw invalid("endpoints", `endpoint ${JSON.stringify(endpoint)} is not host:port`);
+    }
+  }
+  return {
+    endpoints,
+    name: options.name ?? "",
+    sessionTtlMs: integer("sessionTtlMs", options.sessionTtlMs ?? 30_000, 1_000, 3_600_000),
+    maxOutstanding: integer("maxOutstanding", options.maxOutstanding ?? 10_000, 1, 100_000),
+    maxWaiting: integer("maxWaiting", options.maxWaiting ?? 100_000, 0, 10_000_000),
+    timeoutMs: integer("timeoutMs", options.timeoutMs ?? 30_000, 100, 3_600_000),
+    tls: options.tls,
+  };
+}
+
+export function integer(field: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw invalid(field, `${field} is ${value}; expected a whole number from ${min} to ${max}`);
+  }
+  return value;
+}

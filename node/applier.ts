@@ -1,0 +1,209 @@
+// Committed entries → the state machine → RocksDB.
+//   A1. Entries are applied in index order, each once, on one path, snapshot installs included (E2).
+//   A2. Apply never waits: rows that it needs from disk are fetched before, and handed in as data.
+//   A3. Everything that entries changed, and the applied index, go to the store in one atomic batch (R4, F6); one batch at
+//       a time. The store may lag: the log is kept until the store has flushed (E8).
+//   A4. Applying is sliced, so that the consensus clock never starves, and stops while too much waits for the store (I7).
+
+import { decodeEntry, type Answer, type LogEntry, type Effects, type Machine, type OrderedStore, type Origin } from "../queue/index.ts";
+import type { Entry } from "../raft/index.ts";
+import { assert } from "./assert.ts";
+import type { Clock, Timer } from "./clock.ts";
+
+/** Longest slice of the event loop that applying takes at once. */
+const sliceMs = 4;
+/** Entries between two looks at the clock. */
+const entriesPerLook = 4;
+
+export interface ApplierEvents {
+  /** The answer to the command at `ordinal` of the entry; undefined: deferred, it comes as a completion. */
+  answer(entry: Entry, ordinal: number, origin: Origin, answer: Answer | undefined): void;
+  /** After a slice: what it set in motion, and up to where the state machine is now. */
+  applied(index: number, effects: Effects): void;
+  /** A broken store or state machine: the process must end (F2, G4). */
+  failed(error: unknown): void;
+}
+
+interface Options {
+  readonly writeBehindMs: number;
+  readonly writeBehindBytesMax: number;
+}
+
+export class Applier {
+  #machine: Machine;
+  #store: OrderedStore;
+  readonly #clock: Clock;
+  readonly #options: Options;
+  readonly #events: ApplierEvents;
+  #backlog: Entry[] = [];
+  #at = 0;
+  #current: { entry: Entry; decoded: LogEntry; ordinal: number; begun: boolean } | undefined;
+  #running = false;
+  #stopped = false;
+  #writing: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  /** Applied index that the store's last finished batch carries. */
+  #storedIndex: number;
+
+  constructor(machine: Machine, store: OrderedStore, clock: Clock, options: Options, events: ApplierEvents) {
+    this.#machine = machine;
+    this.#store = store;
+    this.#clock = clock;
+    this.#options = options;
+    this.#events = events;
+    this.#storedIndex = machine.appliedIndex;
+  }
+
+  get machine(): Machine {
+    return this.#machine;
+  }
+
+  get store(): OrderedStore {
+    return this.#store;
+  }
+
+  get storedIndex(): number {
+    return this.#storedIndex;
+  }
+
+  get backlog(): number {
+    return this.#backlog.length - this.#at;
+  }
+
+  push(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#backlog.push(entry);
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    // Not within the step that committed the entries: what applying sets in motion may propose (node.ts N1).
+    Promise.resolve()
+      .then(() => this.#run())
+      .catch((error: unknown) => {
+        this.#stopped = true;
+        this.#events.failed(error);
+      });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#at < this.#backlog.length && !this.#stopped) {
+      if (this.#machine.writeBehindBytes > 2 * this.#options.writeBehindBytesMax) await this.#write();
+      const missing = this.#slice();
+      this.#events.applied(this.#machine.appliedIndex, this.#machine.takeEffects());
+      this.#scheduleWrite();
+      if (missing !== undefined) await this.#fetch(missing);
+      else if (this.#at < this.#backlog.length) await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    }
+    this.#running = false;
+  }
+
+  /** Applies until the slice is used up, or until rows are missing: those. */
+  #slice(): readonly string[] | undefined {
+    const end = this.#clock.monotonicMs() + sliceMs;
+    for (let count = 1; this.#at < this.#backlog.length; count += 1) {
+      const missing = this.#applyOne();
+      if (missing !== undefined) return missing;
+      if (count % entriesPerLook === 0 && this.#clock.monotonicMs() >= end) break;
+    }
+    if (this.#at > 1_024 || this.#at === this.#backlog.length) {
+      this.#backlog.splice(0, this.#at);
+      this.#at = 0;
+    }
+    return undefined;
+  }
+
+  #applyOne(): readonly string[] | undefined {
+    const machine = this.#machine;
+    const entry = this.#backlog[this.#at];
+    assert(entry !== undefined && entry.index === machine.appliedIndex + 1, "A1: entries are applied in index order");
+    if (entry.kind !== "command") {
+      machine.skip(entry.index);
+      this.#at += 1;
+      return undefined;
+    }
+    let current = this.#current;
+    if (current === undefined) {
+      current = { entry, decoded: decodeEntry(entry.payload), ordinal: 0, begun: false };
+      this.#current = current;
+      const hinted = machine.hint(current.decoded.records);
+      if (hinted.length > 0) return hinted;
+    }
+    const at = { index: entry.index, time: current.decoded.time };
+    if (!current.begun) {
+      const missing = machine.missingToBegin(at);
+      if (missing.length > 0) return missing;
+      machine.begin(at);
+      current.begun = true;
+    }
+    const records = current.decoded.records;
+    while (current.ordinal < records.length) {
+      const record = records[current.ordinal];
+      assert(record !== undefined, "a record for each ordinal");
+      const missing = machine.missing(record.command);
+      if (missing.length > 0) return missing;
+      const answer = machine.apply(record.origin, record.command);
+      this.#events.answer(entry, current.ordinal, record.origin, answer);
+      current.ordinal += 1;
+    }
+    machine.end();
+    this.#current = undefined;
+    this.#at += 1;
+    return undefined;
+  }
+
+  async #fetch(rows: readonly string[]): Promise<void> {
+    const values = await this.#store.getMany(rows);
+    rows.forEach((row, i) => this.#machine.provide(row, values[i]));
+  }
+
+  #scheduleWrite(): void {
+    if (this.#machine.writeBehindBytes >= this.#options.writeBehindBytesMax) {
+      void this.#write();
+      return;
+    }
+    this.#timer ??= this.#clock.after(this.#options.writeBehindMs, () => {
+      this.#timer = undefined;
+      void this.#write();
+    });
+  }
+
+  /** Everything applied so far is in the store when this resolves. */
+  async #write(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#stopped || this.#machine.appliedIndex === this.#storedIndex || this.#current?.begun === true) return;
+    this.#timer?.stop();
+    this.#timer = undefined;
+    const index = this.#machine.appliedIndex;
+    const writing = this.#store.write(this.#machine.takeWrites()).then(
+      () => {
+        this.#machine.writesStored();
+        this.#storedIndex = index;
+        this.#writing = undefined;
+      },
+      (error: unknown) => {
+        this.#stopped = true;
+        this.#writing = undefined;
+        this.#events.failed(error);
+      },
+    );
+    this.#writing = writing;
+    await writing;
+  }
+
+  /** Writes what is applied, and makes it survive the loss of power. Resolves to the applied index that is safe (E8). */
+  async checkpoint(): Promise<number> {
+    await this.#write();
+    const index = this.#storedIndex;
+    await this.#store.flush();
+    return index;
+  }
+
+  /** Waits for what is being written, so that the store can be replaced or closed. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.stop();
+    await this.#writing;
+  }
+}

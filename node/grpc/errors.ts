@@ -1,0 +1,72 @@
+// What went wrong → gRPC status, raftq.v1.Error (reason, outcome, field, what to do).
+
+import { Metadata, status, type ServiceError } from "@grpc/grpc-js";
+import { encodeError, errorMetadataKey, type Leader, type Reason, type WireError } from "../../proto/frame.ts";
+import type { Refusal } from "../../queue/index.ts";
+import type { Unanswered } from "../proposer.ts";
+
+const codes: Readonly<Record<Reason, status>> = {
+  REASON_UNSPECIFIED: status.INTERNAL,
+  NOT_LEADER: status.UNAVAILABLE,
+  NO_LEADER: status.UNAVAILABLE,
+  SHUTTING_DOWN: status.UNAVAILABLE,
+  STALE_LEASE: status.FAILED_PRECONDITION,
+  SEQUENCE_GAP: status.FAILED_PRECONDITION,
+  QUEUE_NOT_EMPTY: status.FAILED_PRECONDITION,
+  REVISION_CONFLICT: status.ABORTED,
+  QUEUE_DIFFERS: status.ALREADY_EXISTS,
+  QUEUE_FULL: status.RESOURCE_EXHAUSTED,
+  TOO_MANY_IN_FLIGHT: status.RESOURCE_EXHAUSTED,
+  KEY_REQUIRED: status.INVALID_ARGUMENT,
+  TOO_LARGE: status.INVALID_ARGUMENT,
+  MALFORMED: status.INVALID_ARGUMENT,
+  QUEUE_NOT_FOUND: status.NOT_FOUND,
+  MESSAGE_NOT_FOUND: status.NOT_FOUND,
+  SESSION_EXPIRED: status.NOT_FOUND,
+};
+
+const nothing = { field: "", leader: undefined, retryAfterMs: 0, currentToken: 0, state: "" } as const;
+
+/** Decided by the state machine, or refused at its door: it certainly did not take effect. */
+export function refused(refusal: Refusal): WireError {
+  const { reason, message, field, currentToken, state, retryAfterMs } = refusal;
+  return { reason, outcome: "NOT_APPLIED", field, message, leader: undefined, retryAfterMs, currentToken, state, code: codes[reason] };
+}
+
+export interface Whereabouts {
+  readonly nodeId: number;
+  readonly leader: Leader | undefined;
+}
+
+export function elsewhere({ nodeId, leader }: Whereabouts, outcome: "NOT_APPLIED" | "UNKNOWN" = "NOT_APPLIED"): WireError {
+  const reason = leader === undefined ? "NO_LEADER" : "NOT_LEADER";
+  const advice = leader === undefined ? "no leader is known at present: try again, or another node" : `the leader is node ${leader.nodeId} at ${leader.endpoint}`;
+  return { ...nothing, reason, outcome, message: `node ${nodeId} does not lead; ${advice}`, leader, code: codes[reason] };
+}
+
+export function unanswered(why: Unanswered, whereabouts: Whereabouts): WireError {
+  switch (why.kind) {
+    case "not-leader":
+      return elsewhere(whereabouts);
+    case "unknown":
+      return elsewhere(whereabouts, "UNKNOWN");
+    case "shutting-down":
+      return shuttingDown(whereabouts.nodeId);
+  }
+}
+
+export function shuttingDown(nodeId: number): WireError {
+  return { ...nothing, reason: "SHUTTING_DOWN", outcome: "NOT_APPLIED", message: `node ${nodeId} is shutting down: use another node`, code: codes.SHUTTING_DOWN };
+}
+
+export function sessionExpired(sessionId: string): WireError {
+  return { ...nothing, reason: "SESSION_EXPIRED", outcome: "NOT_APPLIED", field: "session_id", message: `session ${sessionId} has expired or was closed: open a new one; nothing is executed for this one any more`, code: codes.SESSION_EXPIRED };
+}
+
+/** The status of a call: code, a sentence, and the whole error in the trailing metadata. */
+export function serviceError(error: WireError): Partial<ServiceError> {
+  const metadata = new Metadata();
+  metadata.set(errorMetadataKey, encodeError(error));
+  const field = error.field === "" ? "" : ` (${error.field})`;
+  return { code: error.code, details: `${error.reason}${field}: ${error.message}`, metadata };
+}

@@ -1,0 +1,114 @@
+// The two gRPC servers of a node: one for clients, one for the other members.
+
+import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import { loadSync } from "@grpc/proto-loader";
+import { adminService as adminDefinition, queuePackage, queueService as queueDefinition, raftService } from "../../proto/load.ts";
+import { Bodies } from "../bodies.ts";
+import type { Clock } from "../clock.ts";
+import type { MemberAddress } from "../config.ts";
+import type { Node } from "../node.ts";
+import { adminService } from "./admin-service.ts";
+import { peerService, type PeerServiceContext } from "./peer-service.ts";
+import { queueService } from "./queue-service.ts";
+import { parseSession } from "./session-id.ts";
+import { connect } from "./stream-service.ts";
+
+/** A frame holds at most one oversized message (4 MiB) or a batch of them, with some room for what surrounds it. */
+const clientFrameBytesMax = 8 * 1024 * 1024;
+
+const serverOptions = {
+  "grpc.keepalive_time_ms": 5_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_permit_without_calls": 1,
+};
+
+export interface ClientServerContext {
+  readonly node: Node;
+  readonly clock: Clock;
+  readonly clusterId: string;
+  readonly members: readonly MemberAddress[];
+  readonly version: string;
+  readonly tickMs: number;
+  readonly outboxBytesMax: number;
+  readonly failed: (error: unknown) => void;
+}
+
+/** The address is taken, or not of this machine. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+export interface Listening {
+  /** No new calls; those under way may end within `ms`, then they are cut. */
+  stop(ms: number): Promise<void>;
+}
+
+export async function serveClients(address: string, context: ClientServerContext): Promise<Listening> {
+  const { node, clusterId } = context;
+  const server = new Server({
+    ...serverOptions,
+    "grpc.max_receive_message_length": clientFrameBytesMax,
+    "grpc.max_send_message_length": -1,
+  });
+  const bodies = new Bodies(() => node.state, context.failed);
+  const stream = {
+    node,
+    bodies,
+    clock: context.clock,
+    outboxBytesMax: context.outboxBytesMax,
+    parseSession: (text: string) => parseSession(clusterId, text),
+  };
+  const queue: UntypedServiceImplementation = {
+    ...queueService({ node, bodies, clusterId }),
+    Connect: (call: Parameters<typeof connect>[1]) => connect(stream, call),
+  };
+  server.addService(queueDefinition, queue);
+  server.addService(adminDefinition, adminService(context));
+  // The whole node is one service to a health check: SERVING where calls are answered, on the leader.
+  const health = new HealthImplementation({ "": "NOT_SERVING", "raftq.v1.Queue": "NOT_SERVING", "raftq.v1.Admin": "SERVING" });
+  health.addToServer(server);
+  const refreshHealth = (): void => {
+    const known = node.whereabouts.leader !== undefined && !node.closing;
+    health.setStatus("", known ? "SERVING" : "NOT_SERVING");
+    health.setStatus("raftq.v1.Queue", known && node.whereabouts.leader?.nodeId === node.id ? "SERVING" : "NOT_SERVING");
+  };
+  node.onRoleChange(refreshHealth);
+  new ReflectionService({ ...queuePackage, ...loadSync(healthProto) }).addToServer(server);
+  return listen(server, address);
+}
+
+export async function servePeers(address: string, context: PeerServiceContext): Promise<Listening> {
+  const server = new Server({
+    ...serverOptions,
+    "grpc.keepalive_time_ms": 1_000,
+    "grpc.keepalive_timeout_ms": 2_000,
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
+  });
+  server.addService(raftService, peerService(context));
+  return listen(server, address);
+}
+
+async function listen(server: Server, address: string): Promise<Listening> {
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) resolve();
+      else reject(new ListenError(`cannot listen on ${address}: ${error.message}`));
+    });
+  });
+  return {
+    stop: (ms) =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, ms);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}

@@ -1,0 +1,7 @@
+export { DurableLog } from "./durable-log.ts";
+export type { DurableLogOptions, OpenedLog, RestoredLog } from "./durable-log.ts";
+export type { Disk, DiskFile, OpenMode } from "./disk.ts";
+export { NodeDisk } from "./node-disk.ts";
+export { CorruptLogError, LogFailedError } from "./errors.ts";
+export type { LogCounters } from "./metrics.ts";
+export type { Cut, Verdict } from "./recovery.ts";

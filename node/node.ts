@@ -1,0 +1,390 @@
+// The loop: inputs → raft.step → persist, send, apply, answer. The only place where consensus, log and state machine meet.
+//   N1. One input at a time: an input that arises while a step is carried out waits for its end.
+//   N2. The parts of an output are carried out in the order that raft/output.ts demands (O1-O5).
+//   N3. Any failure of the disk, the store or an invariant ends the node: `fatal` is called once, nothing is answered after
+//       it (F2, R1, R15).
+
+import type { Logger } from "pino";
+import type { Command, Machine, Origin } from "../queue/index.ts";
+import { Raft, type Input, type Message, type NodeId, type Output, type Persist, type RaftConfig, type RaftStatus } from "../raft/index.ts";
+import { Applier } from "./applier.ts";
+import { startTicker, type Clock, type Timer } from "./clock.ts";
+import type { MemberAddress, ServerConfig } from "./config.ts";
+import { Compactor } from "./compactor.ts";
+import type { DurableLog, RestoredLog } from "./log/index.ts";
+import { Leadership } from "./leadership.ts";
+import { Proposer, type Respond } from "./proposer.ts";
+import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { SnapshotSender } from "./snapshot-sender.ts";
+import type { State, StateDirectory } from "./state-directory.ts";
+import { Streams } from "./streams.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+import { NotLeading, Waiting } from "./waiting.ts";
+
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly log: DurableLog;
+  readonly restored: RestoredLog;
+  readonly states: StateDirectory;
+  readonly state: State;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly connect: (events: TransportEvents) => Transport;
+  /** The end: stop the process with an exit code other than 0 (R1). */
+  readonly fatal: (error: unknown) => void;
+}
+
+export interface LeaderAddress {
+  readonly nodeId: NodeId;
+  readonly endpoint: string;
+  readonly term: number;
+}
+
+/** Entries under way before further commands are gathered into larger ones (proposer.ts B3). */
+const entriesInFlightMax = 8;
+const proposerBacklogBytesMax = 16 * 1024 * 1024;
+
+export class Node {
+  readonly id: NodeId;
+  readonly streams = new Streams();
+  readonly #config: ServerConfig;
+  readonly #ports: NodePorts;
+  readonly #raft: Raft;
+  readonly #proposer: Proposer;
+  readonly #leadership: Leadership;
+  readonly #waiting = new Waiting();
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  readonly #compactor: Compactor;
+  readonly #transport: Transport;
+  readonly #ticker: Timer;
+  readonly #members: ReadonlyMap<NodeId, MemberAddress>;
+  #applier: Applier;
+  #inputs: Input[] = [];
+  #stepping = false;
+  #persisting: Promise<void> | undefined;
+  #leader: { term: number; id: NodeId | undefined };
+  #leads = false;
+  /** As leader: the first index of the term; once it is applied the state machine is up to date. */
+  #leadsFrom = Infinity;
+  #dead = false;
+  #closing = false;
+  readonly #roleListeners: (() => void)[] = [];
+
+  constructor(config: ServerConfig, ports: NodePorts) {
+    this.#config = config;
+    this.#ports = ports;
+    this.id = config.nodeId;
+    this.#members = new Map(config.members.map((member) => [member.id, member]));
+    this.#applier = this.#newApplier(ports.state);
+    this.#raft = new Raft(raftConfig(config, ports.random), { ...ports.restored, applied: ports.state.machine.appliedIndex });
+    this.#leader = { term: this.#raft.status().term, id: undefined };
+    this.#leadership = new Leadership(ports.clock);
+    this.#proposer = new Proposer(
+      ports.clock,
+      { entryBytesMax: config.entryBytesMax, entriesInFlightMax, backlogBytesMax: proposerBacklogBytesMax },
+      () => this.#leadership.stamp(),
+      (payload) => this.#proposed(payload),
+    );
+    this.#sender = new SnapshotSender(ports.clock, ports.logger, {
+      store: () => this.#applier.store,
+      idAt: (index) => this.#raft.snapshotIdAt(index),
+      chainAt: (index) => ports.log.readChain(index),
+    });
+    this.#receiver = new SnapshotReceiver(ports.states, ports.logger);
+    this.#compactor = new Compactor(ports.log, config.logRetainBytes, ports.logger);
+    this.#transport = ports.connect({
+      message: (message) => this.#input({ kind: "message", message }),
+      unreachable: (peer) => this.#input({ kind: "unreachable", peer }),
+      hungUp: (peer) => {
+        // A closed connection is how the death of a process is noticed at once; PreVote makes a wrong guess harmless.
+        if (peer === this.#leader.id) this.#input({ kind: "leader-gone" });
+      },
+    });
+    this.#ticker = startTicker(ports.clock, config.tickMs, () => this.#tick());
+  }
+
+  // ---------------------------------------------------------------- for the services
+
+  get machine(): Machine {
+    return this.#applier.machine;
+  }
+
+  get state(): { readonly machine: Machine; readonly store: Applier["store"] } {
+    return this.#applier;
+  }
+
+  get term(): number {
+    return this.#leader.term;
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Where clients should go. */
+  get whereabouts(): { readonly nodeId: NodeId; readonly leader: LeaderAddress | undefined } {
+    const { id, term } = this.#leader;
+    const address = id === undefined ? undefined : this.#members.get(id);
+    return { nodeId: this.id, leader: address === undefined ? undefined : { nodeId: address.id, endpoint: address.client, term } };
+  }
+
+  get ready(): boolean {
+    return this.#leads && this.machine.appliedIndex >= this.#leadsFrom;
+  }
+
+  /** Whether clients should be held back, because more has been taken in than is being carried out. */
+  get full(): boolean {
+    return this.#proposer.full;
+  }
+
+  whenRoom(run: () => void): void {
+    this.#proposer.whenRoom(run);
+  }
+
+  /** Asks the state machine; `respond` is called exactly once, if given. */
+  submit(origin: Origin, command: Command, respond: Respond | undefined): void {
+    if (!this.#leads || this.#dead) {
+      respond?.({ kind: this.#closing ? "shutting-down" : "not-leader" });
+      return;
+    }
+    this.#proposer.add(origin, command, respond);
+  }
+
+  alive(session: number): void {
+    this.#leadership.alive(session);
+  }
+
+  /** Resolves when this node's state machine holds everything that was acknowledged before the call (P2). @throws {NotLeading} */
+  linearizable(): Promise<void> {
+    if (!this.#leads || this.#dead) return Promise.reject(new NotLeading("this node does not lead"));
+    return this.#waiting.read((id) => this.#input({ kind: "read", id }));
+  }
+
+  raftStatus(): RaftStatus {
+    return this.#raft.status();
+  }
+
+  onRoleChange(run: () => void): void {
+    this.#roleListeners.push(run);
+  }
+
+  // ---------------------------------------------------------------- the loop
+
+  #proposed(payload: Uint8Array): NonNullable<Output["proposed"]> {
+    // Proposals come from the proposer's own turn, never from within a step (N1).
+    const output = this.#step({ kind: "propose", payload });
+    return output.proposed ?? { kind: "refused", reason: "not-leader" };
+  }
+
+  #input(input: Input): void {
+    if (this.#dead) return;
+    if (this.#stepping) {
+      this.#inputs.push(input);
+      return;
+    }
+    this.#step(input);
+  }
+
+  #step(input: Input): Output {
+    this.#stepping = true;
+    try {
+      const output = this.#raft.step(input);
+      this.#carryOut(output);
+      this.#stepping = false;
+      while (this.#inputs.length > 0 && !this.#dead) {
+        const inputs = this.#inputs;
+        this.#inputs = [];
+        for (const next of inputs) {
+          this.#stepping = true;
+          this.#carryOut(this.#raft.step(next));
+          this.#stepping = false;
+        }
+      }
+      return output;
+    } catch (error) {
+      this.#die(error);
+      throw error;
+    }
+  }
+
+  /** N2. */
+  #carryOut(output: Output): void {
+    if (output.roleChange !== undefined) this.#roleChanged(output.roleChange);
+    if (output.sendNow.length > 0) this.#transport.send(output.sendNow);
+    if (output.persist !== undefined) this.#persist(output.persist, output.sendAfterPersist);
+    else if (output.sendAfterPersist.length > 0) this.#sendAfterPersist(output.sendAfterPersist);
+    if (output.committed.length > 0) this.#applier.push(output.committed);
+    if (output.reads.length > 0) this.#waiting.confirmed(output.reads, this.machine.appliedIndex);
+    for (const fetch of output.fetches) {
+      void this.#ports.log.read(fetch.from, fetch.through, fetch.bytesMax).then(
+        (entries) => this.#input({ kind: "fetched", for: fetch.for, from: fetch.from, entries }),
+        (error: unknown) => this.#die(error),
+      );
+    }
+    for (const read of output.snapshotReads) {
+      void this.#sender.read(read).then(
+        (chunk) => this.#input(chunk ?? { kind: "snapshot-lost", to: read.to }),
+        (error: unknown) => this.#die(error),
+      );
+    }
+    if (output.snapshotWrite !== undefined) void this.#receiveSnapshot(output.snapshotWrite);
+  }
+
+  #persist(persist: Persist, then: readonly Message[]): void {
+    const done = this.#ports.log.append(persist).then(
+      () => {
+        if (this.#dead) return;
+        if (then.length > 0) this.#transport.send(then);
+        this.#input({ kind: "persisted", sequence: persist.sequence });
+      },
+      (error: unknown) => this.#die(error),
+    );
+    this.#persisting = done;
+    void done.then(() => {
+      if (this.#persisting === done) this.#persisting = undefined;
+    });
+  }
+
+  /** O3: what depends on earlier writes waits for them. */
+  #sendAfterPersist(messages: readonly Message[]): void {
+    if (this.#persisting === undefined) this.#transport.send(messages);
+    else void this.#persisting.then(() => this.#dead || this.#transport.send(messages));
+  }
+
+  #tick(): void {
+    if (this.#dead) return;
+    this.#input({ kind: "tick" });
+    if (this.ready && !this.#closing) this.#leadership.tick(this.machine, (origin, command, done) => this.submit(origin, command, done));
+  }
+
+  // ---------------------------------------------------------------- apply
+
+  #newApplier(state: State): Applier {
+    return new Applier(state.machine, state.store, this.#ports.clock, this.#config, {
+      answer: (entry, ordinal, origin, answer) => {
+        if (!this.#leads) return;
+        const respond = this.#proposer.take(entry, ordinal);
+        if (respond === undefined) return;
+        if (answer !== undefined) respond(answer);
+        else this.#waiting.receive(origin.session, origin.sequence, respond);
+      },
+      applied: (index, { grants, completions }) => {
+        for (const { session, sequence, answer } of completions) this.#waiting.completed(session, sequence, answer);
+        if (this.#leads) this.streams.granted(grants);
+        this.#input({ kind: "applied", index });
+        this.#waiting.applied(index);
+        this.#proposer.applied(index);
+        this.#compact();
+      },
+      failed: (error) => this.#die(error),
+    });
+  }
+
+  #compact(): void {
+    const work = this.#compactor.consider(
+      () => this.#applier.checkpoint(),
+      () => this.#sender.keepFrom,
+      (index) => this.#raft.snapshotIdAt(index).membership,
+    );
+    void work.then(
+      (index) => {
+        if (index !== undefined) this.#input({ kind: "compacted", index });
+      },
+      (error: unknown) => this.#die(error),
+    );
+  }
+
+  async #receiveSnapshot(write: NonNullable<Output["snapshotWrite"]>): Promise<void> {
+    const { last } = write.snapshot;
+    try {
+      const taken = await this.#receiver.take(write);
+      if (!taken) {
+        this.#input({ kind: "snapshot-rejected", last });
+        return;
+      }
+      if (!write.done) {
+        this.#input({ kind: "snapshot-written", last, chunk: write.chunk });
+        return;
+      }
+      // O5: whatever was handed out before is durable, and its effects are inside the snapshot.
+      await this.#persisting;
+      await this.#applier.stop();
+      const { state, chain } = await this.#receiver.install(write.snapshot, this.#applier.store);
+      await this.#ports.log.reset(write.snapshot, chain);
+      this.#applier = this.#newApplier(state);
+      this.#input({ kind: "snapshot-installed", snapshot: write.snapshot });
+    } catch (error) {
+      this.#die(error);
+    }
+  }
+
+  // ---------------------------------------------------------------- roles
+
+  #roleChanged({ role, term, leader, cause }: NonNullable<Output["roleChange"]>): void {
+    this.#ports.logger.info({ role, term, leader, cause }, `${role} in term ${term}`);
+    const led = this.#leads;
+    this.#leader = { term, id: leader };
+    this.#leads = role === "leader";
+    if (this.#leads && !led) {
+      this.#leadership.begin(this.machine.clusterTime);
+      this.#leadsFrom = this.#raft.status().last.index;
+    }
+    if (led && !this.#leads) {
+      this.#leadsFrom = Infinity;
+      this.#proposer.abandon();
+      this.#waiting.abandonReceives({ kind: "unknown" });
+      this.streams.leadershipLost();
+      this.#sender.stop();
+    }
+    for (const run of this.#roleListeners) run();
+  }
+
+  // ---------------------------------------------------------------- the end
+
+  /** Answers what is under way, tells clients to go elsewhere, makes everything durable (SIGTERM). */
+  async stop(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#proposer.close();
+    const end = this.#ports.clock.monotonicMs() + this.#config.drainMs;
+    while (!this.#dead && this.#leads && !this.#proposer.idle && this.#ports.clock.monotonicMs() < end) {
+      await new Promise<void>((resolve) => this.#ports.clock.after(5, resolve));
+    }
+    this.#waiting.abandonReceives({ kind: "shutting-down" });
+    this.streams.shutDown();
+    this.#ticker.stop();
+    const wasDead = this.#dead;
+    this.#dead = true;
+    await this.#transport.close();
+    await this.#sender.stop();
+    if (wasDead) return;
+    await this.#persisting;
+    await this.#applier.checkpoint();
+    await this.#applier.stop();
+    await this.#ports.log.close();
+    await this.#applier.store.close();
+  }
+
+  #die(error: unknown): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#ticker.stop();
+    this.#ports.fatal(error);
+  }
+}
+
+function raftConfig(config: ServerConfig, random: () => number): RaftConfig {
+  return {
+    id: config.nodeId,
+    electionTicks: Math.ceil(config.electionMs / config.tickMs),
+    heartbeatTicks: Math.max(1, Math.floor(config.heartbeatMs / config.tickMs)),
+    inflightAppendsMax: 64,
+    inflightBytesMax: config.inflightBytesMax,
+    appendBytesMax: config.entryBytesMax,
+    uncommittedBytesMax: config.uncommittedBytesMax,
+    cacheBytesMax: config.cacheBytesMax,
+    random,
+  };
+}

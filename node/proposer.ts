@@ -1,0 +1,148 @@
+// Gathers the commands of all clients into log entries: one entry for what arrived in a turn of the event loop.
+//   B1. Commands of one origin keep their order: they are added, proposed and applied in order of arrival.
+//   B2. Every command that was added is answered exactly once: by its apply, or with what became of it (R10, H4).
+//   B3. While idle a command waits for nothing but the end of the turn; under load it waits while `entriesInFlightMax`
+//       entries are under way, which makes entries larger instead of more.
+
+import { EntryWriter, type Answer, type Command, type Origin } from "../queue/index.ts";
+import type { EntryId, Proposed } from "../raft/index.ts";
+import { assert } from "./assert.ts";
+import type { Clock } from "./clock.ts";
+
+/** Why a command has no answer of the state machine. */
+export type Unanswered =
+  /** Certainly not applied: ask the leader. */
+  | { readonly kind: "not-leader" }
+  /** It was appended, and this node stopped being the leader: it may or may not be applied. */
+  | { readonly kind: "unknown" }
+  | { readonly kind: "shutting-down" };
+
+export type Respond = (answer: Answer | Unanswered) => void;
+
+interface Batch {
+  readonly id: EntryId;
+  readonly waiting: (Respond | undefined)[];
+}
+
+interface ProposerOptions {
+  readonly entryBytesMax: number;
+  /** Entries appended and not applied before further commands are gathered instead; default 8. */
+  readonly entriesInFlightMax: number;
+  /** Bytes gathered before clients are held back. */
+  readonly backlogBytesMax: number;
+}
+
+export class Proposer {
+  readonly #writer: EntryWriter;
+  readonly #clock: Clock;
+  readonly #options: ProposerOptions;
+  readonly #propose: (payload: Uint8Array) => Proposed;
+  readonly #stamp: () => number;
+  #gathered: (Respond | undefined)[] = [];
+  /** Sealed payloads that wait for room in flight (B3), oldest first. */
+  readonly #sealed: { payload: Uint8Array; waiting: (Respond | undefined)[] }[] = [];
+  #sealedBytes = 0;
+  /** Appended, not yet applied; ascending index. */
+  readonly #inFlight: Batch[] = [];
+  #scheduled = false;
+  #closed: Unanswered | undefined;
+  readonly #onRoom: (() => void)[] = [];
+
+  constructor(clock: Clock, options: ProposerOptions, stamp: () => number, propose: (payload: Uint8Array) => Proposed) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#stamp = stamp;
+    this.#propose = propose;
+    this.#writer = new EntryWriter(64 * 1024);
+  }
+
+  /** Whether clients should be held back; `whenRoom` tells when not any more. */
+  get full(): boolean {
+    return this.#sealedBytes + this.#writer.bytes > this.#options.backlogBytesMax;
+  }
+
+  whenRoom(run: () => void): void {
+    this.#onRoom.push(run);
+  }
+
+  add(origin: Origin, command: Command, respond: Respond | undefined): void {
+    if (this.#closed !== undefined) {
+      respond?.(this.#closed);
+      return;
+    }
+    this.#writer.add(origin, command);
+    this.#gathered.push(respond);
+    if (this.#writer.bytes >= this.#options.entryBytesMax) this.#seal();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.soon(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #seal(): void {
+    const payload = this.#writer.finish(this.#stamp());
+    this.#sealed.push({ payload, waiting: this.#gathered });
+    this.#sealedBytes += payload.length;
+    this.#gathered = [];
+    this.#writer.reset();
+  }
+
+  #flush(): void {
+    while (this.#inFlight.length < this.#options.entriesInFlightMax) {
+      if (this.#sealed.length === 0) {
+        if (this.#gathered.length === 0) break;
+        this.#seal();
+      }
+      const next = this.#sealed[0];
+      assert(next !== undefined, "something is sealed");
+      const proposed = this.#propose(next.payload);
+      if (proposed.kind === "refused" && proposed.reason === "uncommitted-limit") break;
+      this.#sealed.shift();
+      this.#sealedBytes -= next.payload.length;
+      if (proposed.kind === "appended") this.#inFlight.push({ id: proposed.id, waiting: next.waiting });
+      else for (const respond of next.waiting) respond?.({ kind: "not-leader" });
+    }
+    if (this.#onRoom.length > 0 && !this.full) for (const run of this.#onRoom.splice(0)) run();
+  }
+
+  /** Whoever waits for the command at `ordinal` of an entry that is being applied here; each is handed out once. */
+  take(id: EntryId, ordinal: number): Respond | undefined {
+    const batch = this.#inFlight[0];
+    if (batch?.id.index !== id.index || batch.id.term !== id.term) return undefined;
+    const respond = batch.waiting[ordinal];
+    batch.waiting[ordinal] = undefined;
+    return respond;
+  }
+
+  /** Everything up to `index` is applied. */
+  applied(index: number): void {
+    let done = 0;
+    while (done < this.#inFlight.length && (this.#inFlight[done]?.id.index ?? 0) <= index) done += 1;
+    if (done > 0) this.#inFlight.splice(0, done);
+    this.#flush();
+  }
+
+  /** Leadership is lost: what is under way may or may not be applied, by whoever leads next (B2). */
+  abandon(): void {
+    const inFlight = this.#inFlight.splice(0);
+    const sealed = this.#sealed.splice(0);
+    const gathered = this.#gathered.splice(0);
+    this.#sealedBytes = 0;
+    this.#writer.reset();
+    for (const batch of inFlight) for (const respond of batch.waiting) respond?.({ kind: "unknown" });
+    for (const batch of sealed) for (const respond of batch.waiting) respond?.({ kind: "not-leader" });
+    for (const respond of gathered) respond?.({ kind: "not-leader" });
+    for (const run of this.#onRoom.splice(0)) run();
+  }
+
+  /** Takes nothing more; what is under way is still answered. */
+  close(): void {
+    this.#closed = { kind: "shutting-down" };
+  }
+
+  get idle(): boolean {
+    return this.#inFlight.length === 0 && this.#sealed.length === 0 && this.#gathered.length === 0;
+  }
+}

@@ -1,0 +1,261 @@
+// OrderedStore on RocksDB: the only import of rocksdb-native. Durability comes from our log, never from RocksDB's WAL
+// (the binding cannot sync it): only what `flush` has moved to table files survives the loss of power.
+//   K1. Writes take effect in the order of the calls, each all or nothing; after a failed one none is tried (F2).
+//   K2. Memory of a range is bounded in bytes, not in rows: the page size follows the size of the rows seen.
+
+import { rm } from "node:fs/promises";
+
+import type RocksDB from "rocksdb-native";
+
+import type {
+  Bytes,
+  OrderedStore,
+  RangeOptions,
+  Row,
+  StoreSnapshot,
+  Write,
+} from "../queue/store.ts";
+
+export interface RocksStoreOptions {
+  /** Size at which the table in memory is written out, and how many may exist. Defaults 32 MiB and 4. */
+  readonly writeBufferBytes?: number;
+  readonly writeBuffersMax?: number;
+  /** Threads for flushes and compactions. Default 2. */
+  readonly backgroundJobs?: number;
+}
+
+/** Rows of the first page of a range, and of any page. The binding's own default of 8 is four times slower than 512. */
+const pageRowsFirst = 64;
+const pageRowsMax = 512;
+/** What a page should hold at most. Unit: bytes. */
+const pageBytes = 1024 * 1024;
+
+function keyBytes(key: Bytes): Buffer {
+  // The binding takes an empty key for "no bound", and the key layout has none.
+  if (key === "") throw new Error("an empty key is not a key");
+  return Buffer.from(key, "latin1");
+}
+
+export class RocksStore implements OrderedStore {
+  private readonly database: RocksDB;
+  private readonly directory: string;
+  /** The latest write handed in; settles without error. */
+  private latest: Promise<void> = Promise.resolve();
+  private failure: Error | undefined;
+  private closed = false;
+
+  private constructor(database: RocksDB, directory: string) {
+    this.database = database;
+    this.directory = directory;
+  }
+
+  /** Makes the directory if there is none. Fails if another process has it open: RocksDB holds a lock file in it. */
+  static async open(directory: string, options: RocksStoreOptions = {}): Promise<RocksStore> {
+    const Database = await loadDatabase();
+    const database = new Database(directory, {
+      // Recovers to a moment that existed: everything before the first damaged record of the WAL, nothing after it.
+      walRecoveryMode: Database.constants.walRecoveryMode.POINT_IN_TIME,
+      writeBufferSize: options.writeBufferBytes ?? 32 * 1024 * 1024,
+      maxWriteBufferNumber: options.writeBuffersMax ?? 4,
+      maxBackgroundJobs: options.backgroundJobs ?? 2,
+    });
+    try {
+      await database.ready();
+    } catch (error) {
+      throw explainOpenFailure(directory, error);
+    }
+    return new RocksStore(database, directory);
+  }
+
+  /** Removes a store that is not open, with all it holds. */
+  static async destroy(directory: string): Promise<void> {
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+    this.assertUsable();
+    return getMany(this.database, keys);
+  }
+
+  async *range(from: Bytes, to: Bytes, options: RangeOptions = {}): AsyncIterable<readonly Row[]> {
+    this.assertUsable();
+    // Pages are separate reads; a snapshot makes them one moment.
+    const session = this.database.snapshot();
+    try {
+      yield* pages(session, from, to, options);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    this.assertUsable();
+    const turn = this.latest.then(() => this.writeNow(writes));
+    // The next write waits for this one; that this one failed it learns from `failure`.
+    this.latest = turn.catch(() => undefined);
+    await turn;
+  }
+
+  snapshot(): StoreSnapshot {
+    this.assertUsable();
+    return new RocksSnapshot(this.database.snapshot());
+  }
+
+  async flush(): Promise<void> {
+    this.assertUsable();
+    await this.latest;
+    this.assertUsable();
+    await this.database.flush();
+  }
+
+  /** Waits for writes; snapshots and ranges must have been closed, or it waits for them too. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.latest;
+    await this.database.close();
+  }
+
+  private async writeNow(writes: readonly Write[]): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    if (writes.length === 0) return;
+    try {
+      const batch = this.database.write({ capacity: writes.length, autoDestroy: true });
+      for (const write of writes) addTo(batch, write);
+      await batch.flush();
+    } catch (error) {
+      this.failure = new Error(
+        `${this.directory}: a write failed, and no other will be tried (F2): ${causeOf(error)}`,
+        { cause: error },
+      );
+      throw this.failure;
+    }
+  }
+
+  private assertUsable(): void {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.closed) throw new Error(`${this.directory}: the store is closed`);
+  }
+}
+
+class RocksSnapshot implements StoreSnapshot {
+  private readonly session: RocksDB;
+  private closed = false;
+
+  constructor(session: RocksDB) {
+    this.session = session;
+  }
+
+  getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+    this.assertOpen();
+    return getMany(this.session, keys);
+  }
+
+  range(from: Bytes, to: Bytes, options: RangeOptions = {}): AsyncIterable<readonly Row[]> {
+    this.assertOpen();
+    return pages(this.session, from, to, options);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.session.close();
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new Error("the snapshot is closed");
+  }
+}
+
+async function getMany(
+  session: RocksDB,
+  keys: readonly Bytes[],
+): Promise<(Uint8Array | undefined)[]> {
+  if (keys.length === 0) return [];
+  const batch = session.read({ capacity: keys.length, autoDestroy: true });
+  const values = Promise.all(keys.map((key) => batch.get(keyBytes(key))));
+  batch.tryFlush();
+  return (await values).map((value) => value ?? undefined);
+}
+
+function addTo(batch: ReturnType<RocksDB["write"]>, write: Write): void {
+  switch (write.kind) {
+    case "put":
+      batch.tryPut(keyBytes(write.key), write.value);
+      return;
+    case "delete":
+      batch.tryDelete(keyBytes(write.key));
+      return;
+    case "delete-range":
+      // RocksDB refuses an inverted range; ours is empty.
+      if (write.from >= write.to) return;
+      batch.tryDeleteRange(Buffer.from(write.from, "latin1"), keyBytes(write.to));
+      return;
+  }
+}
+
+async function* pages(
+  session: RocksDB,
+  from: Bytes,
+  to: Bytes,
+  { limit = Infinity, reverse = false }: RangeOptions,
+): AsyncGenerator<readonly Row[]> {
+  let low = from;
+  let high = to;
+  let left = limit;
+  let size = pageRowsFirst;
+  while (left > 0 && low < high) {
+    const rows: Row[] = [];
+    let bytes = 0;
+    const wanted = Math.min(size, left);
+    // One more than wanted: the binding then knows without another trip that it is done.
+    const bounds = { gte: Buffer.from(low, "latin1"), lt: keyBytes(high) };
+    const found = session.iterator({ ...bounds, reverse, limit: wanted, capacity: wanted + 1 });
+    for await (const { key, value } of found) {
+      rows.push({ key: key.toString("latin1"), value });
+      bytes += key.byteLength + value.byteLength;
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows;
+    if (rows.length < wanted) return;
+    left -= rows.length;
+    if (reverse) high = last.key;
+    else low = `${last.key}\0`;
+    size = Math.max(
+      1,
+      Math.min(pageRowsMax, size * 4, Math.floor((pageBytes * rows.length) / bytes)),
+    );
+  }
+}
+
+/** The addon is loaded here and not at import, so that a missing library is told in words. */
+async function loadDatabase(): Promise<typeof RocksDB> {
+  try {
+    return (await import("rocksdb-native")).default;
+  } catch (error) {
+    throw explainLoadFailure(error);
+  }
+}
+
+export function explainLoadFailure(error: unknown): Error {
+  const reason = causeOf(error);
+  const help = reason.includes("libatomic")
+    ? "RocksDB needs libatomic1: run `apt-get install libatomic1` (Debian, Ubuntu) or `dnf install libatomic` (Fedora)"
+    : `RocksDB could not be loaded on ${process.platform}-${process.arch}`;
+  return new Error(`${help}. The loader said: ${reason}`, { cause: error });
+}
+
+function explainOpenFailure(directory: string, error: unknown): Error {
+  const reason = causeOf(error);
+  const help = /lock/i.test(reason)
+    ? `${directory} is in use by another process (or by this one): one data directory belongs to one node`
+    : `${directory}: RocksDB could not be opened`;
+  return new Error(`${help}. RocksDB said: ${reason}`, { cause: error });
+}
+
+/** The innermost message: the binding wraps what RocksDB said. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : causeOf(error.cause);
+}

@@ -1,0 +1,129 @@
+// A whole node: its directory, its loop, its two gRPC servers.
+
+import { randomBytes } from "node:crypto";
+import { pino, type Logger } from "pino";
+import { decodeMembership } from "../raft/index.ts";
+import { systemClock } from "./clock.ts";
+import type { ServerConfig } from "./config.ts";
+import { PeerLinks } from "./grpc/peer-links.ts";
+import { serveClients, servePeers, type Listening } from "./grpc/server.ts";
+import { openIdentity } from "./identity.ts";
+import { openIncarnations } from "./incarnations.ts";
+import { DurableLog, NodeDisk, type OpenedLog } from "./log/index.ts";
+import { Node } from "./node.ts";
+import { RocksStore } from "./rocks-store.ts";
+import { StateDirectory, type Installed } from "./state-directory.ts";
+import type { TransportEvents } from "./transport.ts";
+import { version } from "./version.ts";
+
+export interface RunningServer {
+  /** Resolves when everything is durable and closed. */
+  stop(): Promise<void>;
+}
+
+/** Log lines that may wait for a sink that takes none, before they are dropped: a blocked sink must not stop the node (I6). */
+const logBytesMax = 4 * 1024 * 1024;
+/** "Internal software error" of sysexits.h. */
+const exitCodeFatal = 70;
+
+/** @throws typed errors that say what is wrong with directory, address or configuration, and what to do. */
+export async function startServer(config: ServerConfig): Promise<RunningServer> {
+  const sink = pino.destination({ dest: 1, sync: false, maxLength: logBytesMax });
+  const logger = pino({ level: config.logLevel, base: { node: config.nodeId } }, sink);
+  // Nothing may be acknowledged after such a failure: the process ends, now (R1).
+  const fatal = (error: unknown): void => {
+    logger.fatal({ err: error }, "the node stops");
+    try {
+      sink.flushSync();
+    } finally {
+      process.exit(exitCodeFatal);
+    }
+  };
+  const disk = new NodeDisk();
+  const { identity } = await openIdentity(disk, config.data, { clusterId: config.clusterId, nodeId: config.nodeId });
+  const { directory: states, state, installed } = await StateDirectory.open(disk, `${config.data}/state`, RocksStore, config);
+  const opened = await openLog(disk, config, logger, fatal, installed);
+  const me = { clusterId: config.clusterId, nodeId: config.nodeId, incarnation: identity.incarnation };
+  const members = new Set(config.members.map((member) => member.id));
+  const incarnations = await openIncarnations(disk, config.data, fatal);
+  const late: { events?: TransportEvents } = {};
+  const node = new Node(config, {
+    clock: systemClock,
+    log: opened.log,
+    restored: opened.restored,
+    states,
+    state,
+    random: seededRandom(),
+    logger,
+    fatal,
+    connect: (events) => {
+      late.events = events;
+      const peers = config.members.filter((member) => member.id !== config.nodeId);
+      return new PeerLinks(peers, { me, clock: systemClock, logger, members, incarnations, unreachable: (peer) => events.unreachable(peer) });
+    },
+  });
+  const listening: Listening[] = [];
+  try {
+    if (late.events === undefined) throw new Error("the node did not connect its transport");
+    listening.push(await servePeers(config.peerListen, { me, members, incarnations, logger, events: late.events }));
+    listening.push(
+      await serveClients(config.listen, {
+        node,
+        clock: systemClock,
+        clusterId: config.clusterId,
+        members: config.members,
+        version,
+        tickMs: config.tickMs,
+        outboxBytesMax: config.outboxBytesMax,
+        failed: fatal,
+      }),
+    );
+  } catch (error) {
+    await node.stop();
+    await Promise.all(listening.map((server) => server.stop(0)));
+    throw error;
+  }
+  logger.info({ version, listen: config.listen, peerListen: config.peerListen, members: config.members, applied: node.machine.appliedIndex }, "serving");
+  return {
+    stop: async () => {
+      logger.info("stopping: finishing what is under way");
+      await node.stop();
+      await Promise.all(listening.map((server) => server.stop(500)));
+      logger.info("stopped");
+    },
+  };
+}
+
+async function openLog(disk: NodeDisk, config: ServerConfig, logger: Logger, fatal: (error: unknown) => void, installed: Installed | undefined): Promise<OpenedLog> {
+  const options = {
+    decodeMembership: (payload: Uint8Array) => decodeMembership(payload).membership,
+    initialMembership: { voters: config.members.map((member) => member.id).sort((a, b) => a - b), learners: [] },
+    segmentBytes: config.segmentBytes,
+    onFailure: fatal,
+  };
+  const opened = await DurableLog.open(disk, `${config.data}/log`, options);
+  logger.info({ verdict: opened.verdict, last: opened.restored.lastIndex, term: opened.restored.hardState.term }, "log opened");
+  if (installed === undefined || !isMissing(opened, installed)) return opened;
+  // The process ended between the arrival of a snapshot and the log's restart behind it (state-directory.ts G1).
+  await opened.log.reset(installed.snapshot, installed.chain);
+  await opened.log.close();
+  return DurableLog.open(disk, `${config.data}/log`, options);
+}
+
+function isMissing({ restored }: OpenedLog, { snapshot: { last } }: Installed): boolean {
+  if (last.index <= restored.snapshot.last.index) return false;
+  if (last.index > restored.lastIndex) return true;
+  const run = restored.termRuns.findLast((candidate) => candidate.firstIndex <= last.index);
+  return run?.term !== last.term;
+}
+
+/** A small generator with a fresh seed at each start (A13): mulberry32. */
+function seededRandom(): () => number {
+  let state = randomBytes(4).readUInt32LE(0);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}

@@ -1,0 +1,140 @@
+// Reads snapshots for followers that need entries which the log has dropped.
+//   X1. A snapshot is one consistent view of the store; its id is the applied index that lies in that very view (F6).
+//   X2. One transfer per follower, one chunk in memory each (R11); a transfer that nobody asks for is closed.
+
+import type { Logger } from "pino";
+import { decodeMeta, metaRow, stateRange, type OrderedStore, type Row, type StoreSnapshot } from "../queue/index.ts";
+import type { Input, NodeId, SnapshotId, SnapshotRead } from "../raft/index.ts";
+import { assert } from "./assert.ts";
+import type { Clock } from "./clock.ts";
+import { encodeChunk } from "./snapshot-chunk.ts";
+
+const chunkBytes = 512 * 1024;
+/** An open snapshot holds back RocksDB's compaction: not longer than this without anybody reading it. */
+const idleMs = 60_000;
+
+interface Transfer {
+  readonly snapshot: SnapshotId;
+  readonly view: StoreSnapshot;
+  readonly batches: AsyncIterator<readonly Row[]>;
+  readonly chain: number;
+  pending: readonly Row[];
+  chunk: number;
+  data: Uint8Array;
+  done: boolean;
+  usedAt: number;
+}
+
+interface Sources {
+  readonly store: () => OrderedStore;
+  readonly idAt: (index: number) => SnapshotId;
+  readonly chainAt: (index: number) => Promise<number | undefined>;
+}
+
+type ChunkRead = Extract<Input, { kind: "snapshot-read" }>;
+
+export class SnapshotSender {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #sources: Sources;
+  readonly #transfers = new Map<NodeId, Transfer>();
+
+  constructor(clock: Clock, logger: Logger, sources: Sources) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#sources = sources;
+  }
+
+  /** The log must keep the entries from here on: they follow a snapshot that is being sent. */
+  get keepFrom(): number {
+    let first = Infinity;
+    for (const { snapshot } of this.#transfers.values()) first = Math.min(first, snapshot.last.index + 1);
+    return first;
+  }
+
+  /** The chunk asked for; undefined: begin again with a new snapshot. */
+  async read({ to, last, chunk }: SnapshotRead): Promise<ChunkRead | undefined> {
+    await this.#closeIdle();
+    if (last === undefined) await this.#begin(to);
+    const transfer = this.#transfers.get(to);
+    if (transfer === undefined) return undefined;
+    const { snapshot } = transfer;
+    if (last !== undefined && (last.index !== snapshot.last.index || last.term !== snapshot.last.term)) return undefined;
+    transfer.usedAt = this.#clock.monotonicMs();
+    if (chunk === transfer.chunk + 1 && !transfer.done) await this.#advance(transfer);
+    else if (chunk !== transfer.chunk) {
+      await this.#close(to);
+      return undefined;
+    }
+    return { kind: "snapshot-read", to, snapshot, chunk, data: transfer.data, done: transfer.done };
+  }
+
+  async #begin(to: NodeId): Promise<void> {
+    await this.#close(to);
+    const view = this.#sources.store().snapshot();
+    const [meta] = await view.getMany([metaRow]);
+    const index = meta === undefined ? 0 : decodeMeta(meta).appliedIndex;
+    const chain = await this.#sources.chainAt(index);
+    if (chain === undefined) {
+      await view.close();
+      return;
+    }
+    const batches = view.range(stateRange.from, stateRange.to)[Symbol.asyncIterator]();
+    const transfer: Transfer = {
+      snapshot: this.#sources.idAt(index),
+      view,
+      batches,
+      chain,
+      pending: [],
+      chunk: -1,
+      data: new Uint8Array(),
+      done: false,
+      usedAt: this.#clock.monotonicMs(),
+    };
+    this.#transfers.set(to, transfer);
+    this.#logger.info({ peer: to, index }, "snapshot: sending");
+    await this.#advance(transfer);
+  }
+
+  async #advance(transfer: Transfer): Promise<void> {
+    const rows: Row[] = [];
+    let bytes = 0;
+    let ended = false;
+    while (bytes < chunkBytes && !ended) {
+      if (transfer.pending.length === 0) {
+        const next = await transfer.batches.next();
+        ended = next.done === true;
+        transfer.pending = next.done === true ? [] : next.value;
+      }
+      let taken = 0;
+      for (const row of transfer.pending) {
+        if (bytes >= chunkBytes) break;
+        rows.push(row);
+        bytes += row.key.length + row.value.length + 8;
+        taken += 1;
+      }
+      transfer.pending = transfer.pending.slice(taken);
+    }
+    assert(rows.length > 0 || ended, "X2: a chunk holds rows, or is the last one");
+    transfer.chunk += 1;
+    transfer.data = encodeChunk(transfer.chain, rows);
+    transfer.done = ended;
+  }
+
+  async #closeIdle(): Promise<void> {
+    const now = this.#clock.monotonicMs();
+    for (const [to, transfer] of this.#transfers) if (now - transfer.usedAt > idleMs) await this.#close(to);
+  }
+
+  async #close(to: NodeId): Promise<void> {
+    const transfer = this.#transfers.get(to);
+    if (transfer === undefined) return;
+    this.#transfers.delete(to);
+    await transfer.batches.return?.();
+    await transfer.view.close();
+  }
+
+  async stop(): Promise<void> {
+    for (const to of [...this.#transfers.keys()]) await this.#close(to);
+  }
+}

@@ -1,0 +1,18 @@
+// The port between the node and its peers. node/grpc/peer-links.ts satisfies it with gRPC, the simulation with a network of
+// its own. Messages may be lost, doubled, delayed and reordered: Raft bears it (B11).
+
+import type { Message, NodeId } from "../raft/index.ts";
+
+export interface Transport {
+  /** Never blocks; what exceeds the bound of a link is dropped and reported by `unreachable`. */
+  send(messages: readonly Message[]): void;
+  close(): Promise<void>;
+}
+
+export interface TransportEvents {
+  message(message: Message): void;
+  /** The link to `peer` broke; what was under way on it may be lost. */
+  unreachable(peer: NodeId): void;
+  /** The connection from `peer` was closed: its process is probably gone. */
+  hungUp(peer: NodeId): void;
+}

@@ -1,0 +1,34 @@
+// The door to the stream's encoding: `raftq.v1.ClientFrame` and `raftq.v1.ServerFrame`, standard protobuf bytes, by hand.
+
+export {
+  ClientFrameWriter,
+  decodeClientFrame,
+  type ClientCommand,
+  type ClientFrame,
+  type ClientOperation,
+  type NewMessage,
+  type NewMessageBytes,
+  type SettleOp,
+} from "./client-frame.ts";
+export {
+  ServerFrameWriter,
+  decodeServerFrame,
+  type ClientResult,
+  type Enqueued,
+  type EnqueuedBytes,
+  type Reply,
+  type ReplyResult,
+  type ServerFrame,
+} from "./server-frame.ts";
+export type { DeadLetterCause, Delivery, DeliveryBytes } from "./delivery.ts";
+export { decodeContent, encodeContent, type Content, type ContentInput } from "./content.ts";
+export {
+  decodeError,
+  encodeError,
+  errorMetadataKey,
+  type Leader,
+  type Outcome,
+  type Reason,
+  type WireError,
+} from "./error.ts";
+export { MalformedFrame } from "./wire.ts";

@@ -1,0 +1,178 @@
+// Who gets what: leases are given as a consequence of applied entries, the same on every node (O2).
+//   J1. Lanes and takers each wait in a ring, in the order of their tickets; the first of one gets the first of the other.
+//   J2. A consumer is in the ring ⇔ it lives, its session is attached, and it holds fewer leases than its credit.
+//   J3. Tokens grow with every grant of the whole state machine (P5).
+//   J4. The lease of a session ends with it: its flights are linked from the session.
+
+import { assert } from "./assert.ts";
+import type { Grant } from "./command.ts";
+import { rowOf, setFlightState, takeNext, takeTurn } from "./lanes.ts";
+import { completeReceive } from "./receive.ts";
+import { Consumer, flightState, type Flight, type Queue, type Receive } from "./state.ts";
+import type { Lane, Session, State, Taker } from "./state.ts";
+import { deadlineAfter } from "./timers.ts";
+
+/** Gives what can be given in the queues that changed, in the order in which they changed. */
+export function match(state: State): void {
+  const touched = state.touched;
+  // Nothing that a grant does touches a queue: the list does not grow meanwhile.
+  for (const queue of touched) {
+    queue.touched = false;
+    if (queue.live && !queue.options.paused) matchQueue(state, queue);
+  }
+  if (touched.length > 0) touched.length = 0;
+}
+
+function matchQueue(state: State, queue: Queue): void {
+  for (;;) {
+    const taker = queue.takers.first;
+    const lane = queue.ready.first;
+    if (taker === undefined || lane === undefined) return;
+    if (taker instanceof Consumer) serveConsumer(state, taker, lane);
+    else serveReceive(state, taker);
+  }
+}
+
+function serveConsumer(state: State, consumer: Consumer, lane: Lane): void {
+  const leaseMs = consumer.leaseMs === 0 ? lane.queue.options.leaseMs : consumer.leaseMs;
+  const flight = grant(state, lane, consumer.session, consumer.id, leaseMs);
+  flight.consumer = consumer;
+  consumer.inUse++;
+  if (state.collectGrants) state.grants.push(grantOf(flight, consumer.session, leaseMs));
+  const ring = consumer.queue.takers;
+  if (consumer.inUse >= consumer.credit) {
+    ring.remove(consumer);
+    consumer.ticket = 0;
+  } else if (consumer.next !== undefined) {
+    ring.remove(consumer);
+    joinRing(state, consumer);
+  }
+  state.changedConsumer(consumer);
+}
+
+/** A receive takes all it asked for at once, or what there is, and answers. */
+function serveReceive(state: State, receive: Receive): void {
+  const queue = receive.queue;
+  const leaseMs = receive.leaseMs === 0 ? queue.options.leaseMs : receive.leaseMs;
+  const grants: Grant[] = [];
+  while (grants.length < receive.maxMessages) {
+    const lane = queue.ready.first;
+    if (lane === undefined) break;
+    const flight = grant(state, lane, receive.session, 0, leaseMs);
+    grants.push(grantOf(flight, receive.session, leaseMs));
+  }
+  completeReceive(state, receive, { kind: "received", grants });
+}
+
+function grant(
+  state: State,
+  lane: Lane,
+  session: Session,
+  consumerId: number,
+  leaseMs: number,
+): Flight {
+  const flight = takeNext(lane);
+  assert(flight.session === undefined, "two leases on one message");
+  countRedelivery(lane.queue, flight);
+  flight.token = state.nextToken++;
+  flight.deliveries++;
+  flight.leaseMs = leaseMs;
+  flight.consumerId = consumerId;
+  hold(session, flight);
+  state.timers.set(flight, deadlineAfter(state.leaseClock, leaseMs));
+  setFlightState(state, flight, flightState.leased);
+  takeTurn(state, lane);
+  state.digest.mix(flight.token);
+  state.digest.mix(flight.keySeq);
+  state.digest.mix(session.id);
+  state.digest.mix(consumerId);
+  return flight;
+}
+
+function countRedelivery(queue: Queue, flight: Flight): void {
+  switch (flight.ended) {
+    case "":
+      return;
+    case "nack":
+      queue.redelivered.nack++;
+      return;
+    case "release":
+      queue.redelivered.release++;
+      return;
+    case "lease-expired":
+      queue.redelivered.leaseExpired++;
+      return;
+    case "session-ended":
+      queue.redelivered.sessionEnded++;
+      return;
+  }
+}
+
+/** `leaseMs`: what is left of the lease. */
+export function grantOf(flight: Flight, session: Session, leaseMs: number): Grant {
+  const lane = flight.lane;
+  return {
+    session: session.id,
+    consumer: flight.consumerId,
+    queueId: lane.queue.id,
+    queue: lane.queue.name,
+    lane: lane.name,
+    keySeq: flight.keySeq,
+    token: flight.token,
+    attempts: flight.attempts,
+    deliveries: flight.deliveries,
+    leaseMs,
+    redelivery: flight.ended,
+    row: rowOf(lane, flight.keySeq),
+  };
+}
+
+export function hold(session: Session, flight: Flight): void {
+  flight.session = session;
+  const first = session.firstLease;
+  flight.nextOfSession = first;
+  if (first !== undefined) first.previousOfSession = flight;
+  session.firstLease = flight;
+  session.leases++;
+}
+
+/** Ends a lease: the holder's credit comes back, the clock stops. What becomes of the message is the caller's next step. */
+export function endLease(state: State, flight: Flight): void {
+  const { session, consumer, previousOfSession, nextOfSession } = flight;
+  assert(session !== undefined, "no lease to end");
+  state.timers.clear(flight);
+  if (previousOfSession === undefined) session.firstLease = nextOfSession;
+  else previousOfSession.nextOfSession = nextOfSession;
+  if (nextOfSession !== undefined) nextOfSession.previousOfSession = previousOfSession;
+  flight.previousOfSession = undefined;
+  flight.nextOfSession = undefined;
+  flight.session = undefined;
+  flight.consumer = undefined;
+  flight.consumerId = 0;
+  session.leases--;
+  if (consumer !== undefined) {
+    consumer.inUse--;
+    placeConsumer(state, consumer);
+  }
+  state.touch(flight.lane.queue);
+}
+
+/** Puts a consumer that changed where it belongs (J2). */
+export function placeConsumer(state: State, consumer: Consumer): void {
+  const wants = consumer.live && consumer.session.attached && consumer.inUse < consumer.credit;
+  const ring = consumer.queue.takers;
+  if (wants && consumer.ring === undefined) {
+    joinRing(state, consumer);
+    state.touch(consumer.queue);
+    state.changedConsumer(consumer);
+  } else if (!wants && consumer.ring !== undefined) {
+    ring.remove(consumer);
+    consumer.ticket = 0;
+    state.changedConsumer(consumer);
+  }
+}
+
+export function joinRing(state: State, taker: Taker): void {
+  taker.ticket = state.nextTicket++;
+  taker.queue.takers.push(taker);
+}

@@ -1,0 +1,181 @@
+// Where everything lies in the ordered store. Numbers are big-endian, so that rows sort by them.
+//
+//   family   key                                        value (row-codec.ts)
+//   01       –                                          meta: applied index, clocks, counters, digest
+//   02       queue u32                                  definition and totals of a queue
+//   03       session u48                                a session: last sequence, floor, life
+//   04       session u48, block u48                     remembered answers, answersPerBlock to a row
+//   05       session u48, consumer u32                  a consumer and its credit
+//   06       session u48, sequence u48                  a receive that waits
+//   07       queue u32, lane                            a lane: cursor, tail and, when ordered, what is in flight
+//   08       queue u32, key_seq u48                     a message in flight of a queue without order
+//   40       queue u32, lane, 00 01, key_seq u48        a message
+//
+// In a lane's name 00 is written 00 FF, and 00 01 ends it where something follows: names sort as they are, none is a
+// prefix of another. Messages come last: everything before them is what start-up reads (loadRange), whatever the backlog.
+// Free families between 08 and 40 are for what comes later.
+
+import { assert } from "./assert.ts";
+import type { Bytes } from "./store.ts";
+
+export const family = {
+  meta: "\x01",
+  queue: "\x02",
+  session: "\x03",
+  answers: "\x04",
+  consumer: "\x05",
+  receive: "\x06",
+  lane: "\x07",
+  flight: "\x08",
+  message: "\x40",
+} as const;
+
+export interface KeyRange {
+  readonly from: Bytes;
+  readonly to: Bytes;
+}
+
+/** Every row that a machine is restored from. */
+export const loadRange: KeyRange = { from: family.meta, to: family.message };
+
+/** Every row of the state machine, messages included: what a snapshot carries. */
+export const stateRange: KeyRange = { from: family.meta, to: "\x41" };
+
+export const metaRow: Bytes = family.meta;
+
+const numberMax = 2 ** 48 - 1;
+const laneEnd = "\x00\x01";
+
+export function u32(value: number): Bytes {
+  return String.fromCharCode(
+    value >>> 24,
+    (value >>> 16) & 0xff,
+    (value >>> 8) & 0xff,
+    value & 0xff,
+  );
+}
+
+export function u48(value: number): Bytes {
+  assert(value >= 0 && value <= numberMax, "a number that does not fit its place in a key");
+  const high = Math.floor(value / 0x1_0000_0000);
+  return String.fromCharCode(
+    high >>> 8,
+    high & 0xff,
+    (value >>> 24) & 0xff,
+    (value >>> 16) & 0xff,
+    (value >>> 8) & 0xff,
+    value & 0xff,
+  );
+}
+
+export function readU32(key: Bytes, at: number): number {
+  return (
+    key.charCodeAt(at) * 0x100_0000 +
+    (key.charCodeAt(at + 1) << 16) +
+    (key.charCodeAt(at + 2) << 8) +
+    key.charCodeAt(at + 3)
+  );
+}
+
+export function readU48(key: Bytes, at: number): number {
+  return (
+    (key.charCodeAt(at) * 0x100 + key.charCodeAt(at + 1)) * 0x1_0000_0000 + readU32(key, at + 2)
+  );
+}
+
+function escapeLane(lane: Bytes): Bytes {
+  return lane.includes("\x00") ? lane.replaceAll("\x00", "\x00\xff") : lane;
+}
+
+function unescapeLane(escaped: Bytes): Bytes {
+  return escaped.includes("\x00") ? escaped.replaceAll("\x00\xff", "\x00") : escaped;
+}
+
+export function queueRow(queueId: number): Bytes {
+  return family.queue + u32(queueId);
+}
+
+export function sessionRow(session: number): Bytes {
+  return family.session + u48(session);
+}
+
+export function answersRow(session: number, block: number): Bytes {
+  return family.answers + u48(session) + u48(block);
+}
+
+export function consumerRow(session: number, consumer: number): Bytes {
+  return family.consumer + u48(session) + u32(consumer);
+}
+
+export function receiveRow(session: number, sequence: number): Bytes {
+  return family.receive + u48(session) + u48(sequence);
+}
+
+export function lanePrefix(queueId: number): Bytes {
+  return family.lane + u32(queueId);
+}
+
+export function laneRow(prefix: Bytes, lane: Bytes): Bytes {
+  return prefix + escapeLane(lane);
+}
+
+export function laneOfRow(key: Bytes): { readonly queueId: number; readonly lane: Bytes } {
+  return { queueId: readU32(key, 1), lane: unescapeLane(key.slice(5)) };
+}
+
+export function flightRow(queueId: number, keySeq: number): Bytes {
+  return family.flight + u32(queueId) + u48(keySeq);
+}
+
+export function messagePrefix(queueId: number): Bytes {
+  return family.message + u32(queueId);
+}
+
+export function messageRow(prefix: Bytes, lane: Bytes, keySeq: number): Bytes {
+  return prefix + escapeLane(lane) + laneEnd + u48(keySeq);
+}
+
+/** Names a message for ever: the row it lies in, without the family. */
+export function messageIdOfRow(row: Bytes): Bytes {
+  return row.slice(1);
+}
+
+/** The row of a message, given its id; undefined when the id is not one. */
+export function rowOfMessageId(id: Bytes): Bytes | undefined {
+  const row = family.message + id;
+  return partsOfMessageRow(row) === undefined ? undefined : row;
+}
+
+export interface MessagePlace {
+  readonly queueId: number;
+  readonly lane: Bytes;
+  readonly keySeq: number;
+}
+
+export function partsOfMessageRow(row: Bytes): MessagePlace | undefined {
+  const end = row.length - 6;
+  if (end < 7 || !row.startsWith(laneEnd, end - 2)) return undefined;
+  const lane = row.slice(5, end - 2);
+  if (/\x00(?!\xff)/.test(lane)) return undefined;
+  return { queueId: readU32(row, 1), lane: unescapeLane(lane), keySeq: readU48(row, end) };
+}
+
+/** All rows below one key prefix. */
+export function under(prefix: Bytes): KeyRange {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  assert(prefix.length > 0, "the range below nothing");
+  if (last === 0xff) return { from: prefix, to: under(prefix.slice(0, -1)).to };
+  return { from: prefix, to: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
+}
+
+/** What goes when a queue goes, besides its own row. */
+export function rangesOfQueue(queueId: number): readonly KeyRange[] {
+  const id = u32(queueId);
+  return [under(family.lane + id), under(family.flight + id), under(family.message + id)];
+}
+
+/** What goes when a session goes, besides its own row. */
+export function rangesOfSession(session: number): readonly KeyRange[] {
+  const id = u48(session);
+  return [under(family.answers + id), under(family.consumer + id), under(family.receive + id)];
+}

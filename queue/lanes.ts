@@ -1,0 +1,259 @@
+// Lanes and what is in flight in them.
+//   L1. key_seq is dense from 1 per lane. Below the cursor a message is in flight or settled; from it on it waits.
+//   L2. An ordered lane has at most `window` messages in flight, and grants nothing while one of them is retrying or parked (P3).
+//   L3. What is to be granted again goes before the cursor advances, the lowest key_seq first: a redelivery keeps its place (P3).
+//   L4. A lane is in its queue's ring ⇔ it has something to grant; its ticket is its place there (P4: a blocked key costs nothing).
+//   L5. A lane's flights are sorted by key_seq. leased + stuck + those to be granted again = flights.
+//   L6. A lane without messages is in the idle list, and nowhere else; only such a lane is ever left out of memory.
+
+import { assert } from "./assert.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { laneRow, messageRow } from "./keys.ts";
+import { readLane } from "./row-codec.ts";
+import { Flight, flightState, Lane, type Queue, type State } from "./state.ts";
+import type { FlightState, SettledBy } from "./state.ts";
+import type { Bytes } from "./store.ts";
+
+/** The lane in which a message with this key lies. */
+export function laneNameOf(queue: Queue, key: Bytes): Bytes {
+  return queue.options.ordering === "key" ? key : "";
+}
+
+/** The row to read before this lane can be used; undefined: none. */
+export function missingLane(state: State, queue: Queue, name: Bytes): Bytes | undefined {
+  if (queue.lanesEvicted === 0 || queue.lanes.has(name)) return undefined;
+  const row = laneRow(queue.lanePrefix, name);
+  return state.rows.isProvided(row) ? undefined : row;
+}
+
+export function findLane(state: State, queue: Queue, name: Bytes): Lane | undefined {
+  const lane = queue.lanes.get(name);
+  if (lane !== undefined || queue.lanesEvicted === 0) return lane;
+  const value = state.rows.providedValue(laneRow(queue.lanePrefix, name));
+  if (value === undefined) return undefined;
+  const again = new Lane(queue, name);
+  readLane(new ByteReader(value), again);
+  assert(again.messages === 0 && again.ticket === 0, "L6: a lane with messages was not in memory");
+  queue.lanes.set(name, again);
+  state.idle.push(again);
+  return again;
+}
+
+export function openLane(state: State, queue: Queue, name: Bytes): Lane {
+  const found = findLane(state, queue, name);
+  if (found !== undefined) return found;
+  const lane = new Lane(queue, name);
+  queue.lanes.set(name, lane);
+  queue.lanesKnown++;
+  state.idle.push(lane);
+  return lane;
+}
+
+/** Forgets idle lanes beyond the limit. Their rows must be in the store: call it when a batch has been stored. */
+export function evictIdleLanes(state: State): void {
+  for (;;) {
+    const lane = state.idle.first;
+    if (lane === undefined || state.idle.size <= state.limits.lanesResidentMax) return;
+    // Lanes come in at the end when they become idle, which makes them dirty: those that follow are not stored either.
+    if (lane.dirty) return;
+    state.idle.remove(lane);
+    lane.queue.lanes.delete(lane.name);
+  }
+}
+
+export function rowOf(lane: Lane, keySeq: number): Bytes {
+  return messageRow(lane.queue.messagePrefix, lane.name, keySeq);
+}
+
+/** Makes room for a new message at the end of its lane and returns its key_seq. */
+export function extendLane(state: State, lane: Lane, bytes: number): number {
+  const queue = lane.queue;
+  if (lane.messages === 0) queue.activeKeys++;
+  const keySeq = ++lane.tail;
+  lane.bytes += bytes;
+  queue.bytes += bytes;
+  queue.messages++;
+  queue.enqueued++;
+  state.changedQueue(queue);
+  place(state, lane);
+  return keySeq;
+}
+
+export function hasSomethingToGrant(lane: Lane): boolean {
+  const queue = lane.queue;
+  const waits = lane.cursor <= lane.tail;
+  if (queue.pool !== undefined) return waits || queue.pool.again.size > 0;
+  if (lane.stuck > 0) return false;
+  const window = queue.options.maxInFlightPerKey;
+  if (lane.leased >= window) return false;
+  return lane.flights > lane.leased || (waits && lane.flights < window);
+}
+
+/** Puts a lane that changed where it belongs (L4, L6). */
+export function place(state: State, lane: Lane): void {
+  const ready = lane.queue.ready;
+  if (hasSomethingToGrant(lane)) {
+    if (lane.ring !== ready) {
+      lane.ring?.remove(lane);
+      lane.ticket = state.nextTicket++;
+      ready.push(lane);
+    }
+  } else if (lane.messages > 0) {
+    lane.ring?.remove(lane);
+    lane.ticket = 0;
+  } else if (lane.ring !== state.idle) {
+    lane.ring?.remove(lane);
+    lane.ticket = 0;
+    state.idle.push(lane);
+  }
+  state.changedLane(lane);
+}
+
+/** After a grant: to the end of the ring, so that every key gets its turn. */
+export function takeTurn(state: State, lane: Lane): void {
+  const ready = lane.queue.ready;
+  if (lane.ring === ready && lane.next !== undefined && hasSomethingToGrant(lane)) {
+    ready.remove(lane);
+    lane.ticket = state.nextTicket++;
+    ready.push(lane);
+    state.changedLane(lane);
+  } else {
+    place(state, lane);
+  }
+}
+
+export function findFlight(lane: Lane, keySeq: number): Flight | undefined {
+  const pool = lane.queue.pool;
+  if (pool !== undefined) return pool.flights.get(keySeq);
+  let flight = lane.firstFlight;
+  while (flight !== undefined && flight.keySeq < keySeq) flight = flight.nextOfLane;
+  return flight?.keySeq === keySeq ? flight : undefined;
+}
+
+/** Takes the next message to grant: its flight is made or found, still in state `again`. */
+export function takeNext(lane: Lane): Flight {
+  const again = nextAgain(lane);
+  if (again !== undefined) return again;
+  assert(lane.cursor <= lane.tail, "L4: a lane in the ring has nothing to grant");
+  const flight = new Flight(lane, lane.cursor++);
+  addFlight(lane, flight);
+  return flight;
+}
+
+function nextAgain(lane: Lane): Flight | undefined {
+  const pool = lane.queue.pool;
+  if (pool !== undefined) {
+    const keySeq = pool.again.pop();
+    if (keySeq === undefined) return undefined;
+    const flight = pool.flights.get(keySeq);
+    assert(flight?.state === flightState.again, "L5: not to be granted again");
+    return flight;
+  }
+  let flight = lane.firstFlight;
+  while (flight !== undefined && flight.state !== flightState.again) flight = flight.nextOfLane;
+  return flight;
+}
+
+/** Flights come in ascending key_seq: L5. */
+export function addFlight(lane: Lane, flight: Flight): void {
+  lane.flights++;
+  const pool = lane.queue.pool;
+  if (pool !== undefined) {
+    pool.flights.set(flight.keySeq, flight);
+    return;
+  }
+  let last = lane.firstFlight;
+  if (last === undefined) {
+    lane.firstFlight = flight;
+    return;
+  }
+  while (last.nextOfLane !== undefined) last = last.nextOfLane;
+  assert(last.keySeq < flight.keySeq, "L5: flights out of order");
+  last.nextOfLane = flight;
+}
+
+function removeFlight(lane: Lane, flight: Flight): void {
+  lane.flights--;
+  const pool = lane.queue.pool;
+  if (pool !== undefined) {
+    assert(pool.flights.delete(flight.keySeq), "L5: not in flight");
+    return;
+  }
+  if (lane.firstFlight === flight) {
+    lane.firstFlight = flight.nextOfLane;
+  } else {
+    let before = lane.firstFlight;
+    while (before !== undefined && before.nextOfLane !== flight) before = before.nextOfLane;
+    assert(before !== undefined, "L5: not in flight");
+    before.nextOfLane = flight.nextOfLane;
+  }
+  flight.nextOfLane = undefined;
+}
+
+/** Changes the state of a flight and every counter that depends on it. */
+export function setFlightState(state: State, flight: Flight, to: FlightState): void {
+  count(flight, flight.state, -1);
+  flight.state = to;
+  count(flight, to, 1);
+  const queue = flight.lane.queue;
+  if (to === flightState.again) queue.pool?.again.push(flight.keySeq);
+  state.changedFlight(flight);
+  state.changedQueue(queue);
+}
+
+/** Counts a flight in or out of its state. A flight that is made counts as `again`, which needs no counter. */
+export function count(flight: Flight, of: FlightState, by: 1 | -1): void {
+  const lane = flight.lane;
+  const queue = lane.queue;
+  switch (of) {
+    case flightState.again:
+      return;
+    case flightState.leased:
+      lane.leased += by;
+      queue.leased += by;
+      return;
+    case flightState.retrying:
+      lane.stuck += by;
+      queue.retrying += by;
+      return;
+    case flightState.parked:
+      lane.stuck += by;
+      queue.parked += by;
+      // An ordered lane has one parked message at most that keeps it from going on; without order none is kept.
+      if (queue.pool === undefined) queue.parkedKeys += by * (parkedOthers(flight) ? 0 : 1);
+      return;
+  }
+}
+
+function parkedOthers(flight: Flight): boolean {
+  for (let other = flight.lane.firstFlight; other !== undefined; other = other.nextOfLane) {
+    if (other !== flight && other.state === flightState.parked) return true;
+  }
+  return false;
+}
+
+/** The message leaves its lane for good. Its lease must have ended. */
+export function settle(state: State, flight: Flight, by: SettledBy): void {
+  const lane = flight.lane;
+  const queue = lane.queue;
+  assert(flight.session === undefined && flight.bucket === undefined, "settled while leased");
+  count(flight, flight.state, -1);
+  // The mean stands for the message's own size, which nobody remembers; exactly 0 is left when the lane is empty.
+  const bytes = Math.floor(lane.bytes / lane.messages);
+  removeFlight(lane, flight);
+  flight.live = false;
+  if (queue.pool !== undefined) state.changedFlight(flight);
+  lane.bytes -= bytes;
+  queue.bytes -= bytes;
+  queue.messages--;
+  lane.settledSeq = flight.keySeq;
+  lane.settledToken = flight.token;
+  lane.settledBy = by;
+  if (lane.messages === 0) {
+    assert(lane.bytes === 0, "an empty lane has bytes");
+    queue.activeKeys--;
+  }
+  state.rows.delete(rowOf(lane, flight.keySeq));
+  state.changedQueue(queue);
+  place(state, lane);
+}

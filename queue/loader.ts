@@ -1,0 +1,205 @@
+// The state from its rows. Rows come in key order, so that what a row refers to is there before it: see keys.ts.
+//   W6. What is restored goes on exactly as what was stored: rings by their tickets, timers by their deadlines (P7, E6).
+
+import { newBlock } from "./answers.ts";
+import { assert } from "./assert.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { enlist } from "./consumers.ts";
+import { Digest } from "./digest.ts";
+import { hold } from "./grants.ts";
+import { family, laneOfRow, readU32, readU48 } from "./keys.ts";
+import { addFlight, count, hasSomethingToGrant } from "./lanes.ts";
+import { Machine } from "./machine.ts";
+import { defaultLimits, standardRules, type Limits, type Rules } from "./options.ts";
+import { adopt } from "./receive.ts";
+import * as rows from "./row-codec.ts";
+import { Consumer, Flight, flightState, Lane, Queue, Receive, Session, State } from "./state.ts";
+import type { Taker } from "./state.ts";
+import type { Bytes } from "./store.ts";
+import { deadlineAfter } from "./timers.ts";
+
+export class Loader {
+  private readonly state: State;
+  private readonly queues = new Map<number, Queue>();
+  private readonly takers: Taker[] = [];
+  private readonly ready: Lane[] = [];
+  private last: Bytes = "";
+
+  constructor(limits: Limits = defaultLimits, rules: Rules = standardRules) {
+    this.state = new State(limits, rules);
+  }
+
+  /** Every row of loadRange, in key order. */
+  row(key: Bytes, value: Uint8Array): void {
+    assert(key > this.last, "rows out of order");
+    this.last = key;
+    switch (key.charAt(0)) {
+      case family.meta:
+        this.meta(value);
+        return;
+      case family.queue:
+        this.queue(readU32(key, 1), value);
+        return;
+      case family.session:
+        this.session(readU48(key, 1), value);
+        return;
+      case family.answers:
+        this.answers(readU48(key, 1), readU48(key, 7), value);
+        return;
+      case family.consumer:
+        this.consumer(readU48(key, 1), readU32(key, 7), value);
+        return;
+      case family.receive:
+        this.receive(readU48(key, 1), readU48(key, 7), value);
+        return;
+      case family.lane:
+        this.lane(key, value);
+        return;
+      case family.flight:
+        this.flight(readU32(key, 1), readU48(key, 5), value);
+        return;
+      default:
+        throw new Error("queue: a row of an unknown family: written by newer rules");
+    }
+  }
+
+  finish(): Machine {
+    const state = this.state;
+    this.ready.sort((a, b) => a.ticket - b.ticket);
+    for (const lane of this.ready) lane.queue.ready.push(lane);
+    this.takers.sort((a, b) => a.ticket - b.ticket);
+    for (const taker of this.takers) taker.queue.takers.push(taker);
+    for (const queue of this.queues.values()) {
+      for (const lane of queue.lanes.values()) this.settleLane(queue, lane);
+    }
+    return new Machine(state);
+  }
+
+  /** Derived numbers, once everything that belongs to the lane is there. */
+  private settleLane(queue: Queue, lane: Lane): void {
+    queue.messages += lane.messages;
+    queue.bytes += lane.bytes;
+    if (lane.messages > 0) queue.activeKeys++;
+    else this.state.idle.push(lane);
+    assert(hasSomethingToGrant(lane) === lane.ticket > 0, "L4: a lane's ticket");
+  }
+
+  private meta(value: Uint8Array): void {
+    const meta = rows.decodeMeta(value);
+    const state = this.state;
+    state.appliedIndex = meta.appliedIndex;
+    state.clusterTime = meta.clusterTime;
+    state.leaseClock = meta.leaseClock;
+    state.nextToken = meta.nextToken;
+    state.nextTicket = meta.nextTicket;
+    state.nextSession = meta.nextSession;
+    state.nextQueue = meta.nextQueue;
+    state.digest = new Digest(meta.high, meta.low);
+  }
+
+  private queue(id: number, value: Uint8Array): void {
+    const queue = rows.decodeQueue(
+      value,
+      (name, createdAt, options) => new Queue(id, name, options, createdAt),
+    );
+    this.queues.set(id, queue);
+    this.state.queues.set(queue.name, queue);
+  }
+
+  private session(id: number, value: Uint8Array): void {
+    const session = rows.decodeSession(
+      value,
+      (name, ttlMs, lastSeen) => new Session(id, name, ttlMs, lastSeen),
+    );
+    this.state.sessions.set(id, session);
+    this.state.timers.set(session, deadlineAfter(session.lastSeen, session.ttlMs));
+  }
+
+  private answers(sessionId: number, number: number, value: Uint8Array): void {
+    const block = newBlock(number);
+    rows.decodeAnswers(value, block);
+    block.stored = true;
+    this.sessionOf(sessionId).blocks.set(number, block);
+  }
+
+  private consumer(sessionId: number, id: number, value: Uint8Array): void {
+    const { queue, credit, leaseMs, ticket } = rows.decodeConsumer(value);
+    const session = this.sessionOf(sessionId);
+    const consumer = new Consumer(session, id, this.queueNamed(queue), credit, leaseMs);
+    consumer.ticket = ticket;
+    enlist(consumer);
+    if (ticket > 0) this.takers.push(consumer);
+  }
+
+  private receive(sessionId: number, sequence: number, value: Uint8Array): void {
+    const { queue, maxMessages, leaseMs, deadline, ticket } = rows.decodeReceive(value);
+    const session = this.sessionOf(sessionId);
+    const call = new Receive(session, sequence, this.queueNamed(queue), maxMessages, leaseMs);
+    call.ticket = ticket;
+    call.stored = true;
+    adopt(this.state, call);
+    this.state.timers.set(call, deadline);
+    this.takers.push(call);
+  }
+
+  private lane(key: Bytes, value: Uint8Array): void {
+    const { queueId, lane: name } = laneOfRow(key);
+    const queue = this.queueOf(queueId);
+    const lane = new Lane(queue, name);
+    const reader = new ByteReader(value);
+    rows.readLane(reader, lane);
+    // Idle lanes beyond the limit stay in the store, to be read when they are needed.
+    const idle = queue.pool === undefined && reader.done && lane.messages === 0;
+    if (idle && ++this.idle > this.state.limits.lanesResidentMax) return;
+    queue.lanes.set(name, lane);
+    while (!reader.done) this.addFlight(new Flight(lane, reader.int()), reader);
+    if (lane.ticket > 0) this.ready.push(lane);
+  }
+
+  private idle = 0;
+
+  private flight(queueId: number, keySeq: number, value: Uint8Array): void {
+    const lane = this.queueOf(queueId).lanes.get("");
+    assert(lane !== undefined, "a flight without a lane");
+    const flight = new Flight(lane, keySeq);
+    flight.stored = true;
+    this.addFlight(flight, new ByteReader(value));
+  }
+
+  private addFlight(flight: Flight, reader: ByteReader): void {
+    const sessionId = rows.readFlight(reader, flight);
+    const lane = flight.lane;
+    addFlight(lane, flight);
+    count(flight, flight.state, 1);
+    if (flight.state === flightState.again) lane.queue.pool?.again.push(flight.keySeq);
+    if (flight.state === flightState.leased) this.lease(flight, this.sessionOf(sessionId));
+    const waits = flight.state === flightState.leased || flight.state === flightState.retrying;
+    if (waits) this.state.timers.set(flight, flight.deadline);
+  }
+
+  private lease(flight: Flight, session: Session): void {
+    hold(session, flight);
+    const consumer = session.consumers.get(flight.consumerId);
+    if (consumer?.queue !== flight.lane.queue) return;
+    flight.consumer = consumer;
+    consumer.inUse++;
+  }
+
+  private queueOf(id: number): Queue {
+    const queue = this.queues.get(id);
+    assert(queue !== undefined, "a row of a queue that is not there");
+    return queue;
+  }
+
+  private queueNamed(name: string): Queue {
+    const queue = this.state.queues.get(name);
+    assert(queue !== undefined, "a row of a queue that is not there");
+    return queue;
+  }
+
+  private sessionOf(id: number): Session {
+    const session = this.state.sessions.get(id);
+    assert(session !== undefined, "a row of a session that is not there");
+    return session;
+  }
+}

@@ -1,0 +1,129 @@
+// The queues themselves: create, update by revision, delete, look.
+
+import type { QueueInfo, QueueOptions, Reply } from "./command.ts";
+import { removeConsumer } from "./consumers.ts";
+import { endLease } from "./grants.ts";
+import { hasSomethingToGrant, place } from "./lanes.ts";
+import { differences, optionsRefusal } from "./options.ts";
+import { completeReceive } from "./receive.ts";
+import { done, noQueue, refused } from "./refusal.ts";
+import { Queue, type Flight, type Lane, type State } from "./state.ts";
+
+/** Idempotent: a queue that is there with the same options is the answer. */
+export function createQueue(state: State, name: string, options: QueueOptions): Reply {
+  const wrong = optionsRefusal(name, options);
+  if (wrong !== undefined) return { kind: "refused", refusal: wrong };
+  const present = state.queues.get(name);
+  if (present !== undefined) {
+    const different = differences(present.options, options);
+    if (different.length === 0) return { kind: "queue", queue: describe(present), created: false };
+    return refused("QUEUE_DIFFERS", `queue ${name} exists: ${different.join("; ")}`);
+  }
+  if (state.queues.size >= state.rules.queuesMax) {
+    const text = `there are ${state.queues.size} queues already`;
+    return refused("TOO_MANY_IN_FLIGHT", text, "", state.rules.retryAfterMs);
+  }
+  const queue = new Queue(state.nextQueue++, name, options, state.clusterTime);
+  state.queues.set(name, queue);
+  state.changedQueue(queue);
+  return { kind: "queue", queue: describe(queue), created: true };
+}
+
+export function updateQueue(
+  state: State,
+  name: string,
+  revision: number,
+  changes: Partial<QueueOptions>,
+): Reply {
+  const queue = state.queues.get(name);
+  if (queue === undefined) return noQueue(name);
+  if (revision !== 0 && revision !== queue.revision) return revisionConflict(queue, revision);
+  const options = { ...queue.options, ...changes };
+  if (options.ordering !== queue.options.ordering) {
+    const text = `queue ${name} is ordered by ${queue.options.ordering}: that cannot change`;
+    return refused("MALFORMED", text, "ordering");
+  }
+  const wrong = optionsRefusal(name, options);
+  if (wrong !== undefined) return { kind: "refused", refusal: wrong };
+  queue.options = options;
+  queue.revision++;
+  state.changedQueue(queue);
+  placeLanes(state, queue);
+  state.touch(queue);
+  return { kind: "queue", queue: describe(queue), created: false };
+}
+
+function revisionConflict(queue: Queue, revision: number): Reply {
+  const text = `queue ${queue.name} has revision ${queue.revision}, not ${revision}`;
+  return refused("REVISION_CONFLICT", text, "revision");
+}
+
+/** After a change of the window. By name: the order of a Map is not the same on a node that was restored (G1). */
+function placeLanes(state: State, queue: Queue): void {
+  const misplaced: Lane[] = [];
+  for (const lane of queue.lanes.values()) {
+    if (hasSomethingToGrant(lane) !== (lane.ring === queue.ready)) misplaced.push(lane);
+  }
+  misplaced.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const lane of misplaced) place(state, lane);
+}
+
+export function deleteQueue(state: State, name: string, revision: number, ifEmpty: boolean): Reply {
+  const queue = state.queues.get(name);
+  if (queue === undefined) return noQueue(name);
+  if (revision !== 0 && revision !== queue.revision) return revisionConflict(queue, revision);
+  if (ifEmpty && queue.messages > 0) {
+    return refused("QUEUE_NOT_EMPTY", `queue ${name} has ${queue.messages} messages`);
+  }
+  queue.live = false;
+  state.queues.delete(name);
+  for (const consumer of [...queue.consumers]) removeConsumer(state, consumer);
+  for (const lane of queue.lanes.values()) {
+    for (let flight = lane.firstFlight; flight !== undefined; flight = flight.nextOfLane) {
+      abandon(state, flight);
+    }
+    lane.ring?.remove(lane);
+  }
+  if (queue.pool !== undefined) {
+    for (const flight of queue.pool.flights.values()) abandon(state, flight);
+  }
+  const calls = [...queue.receives].sort(
+    (a, b) => a.session.id - b.session.id || a.sequence - b.sequence,
+  );
+  for (const call of calls) completeReceive(state, call, noQueue(name));
+  state.rows.deleteAll(queue.messagePrefix);
+  state.changedQueue(queue);
+  state.digest.mix(queue.id);
+  return done;
+}
+
+/** The message goes with its queue. */
+function abandon(state: State, flight: Flight): void {
+  if (flight.session !== undefined) endLease(state, flight);
+  else state.timers.clear(flight);
+}
+
+/** O(1): every number is kept up to date as things happen. */
+export function describe(queue: Queue): QueueInfo {
+  const { messages, leased, retrying, parked } = queue;
+  return {
+    id: queue.id,
+    name: queue.name,
+    options: queue.options,
+    revision: queue.revision,
+    createdAt: queue.createdAt,
+    ready: messages - leased - retrying - parked,
+    leased,
+    retrying,
+    parked,
+    bytes: queue.bytes,
+    activeKeys: queue.activeKeys,
+    parkedKeys: queue.parkedKeys,
+    consumers: queue.consumers.size,
+    enqueued: queue.enqueued,
+    acked: queue.acked,
+    deadLettered: queue.deadLettered,
+    discarded: queue.discarded,
+    redelivered: { ...queue.redelivered },
+  };
+}

@@ -1,0 +1,137 @@
+// Who belongs to the cluster (§4 of the thesis), as a history: the newest membership *in the log* is the one in force.
+//   M1. A membership holds from the moment its entry is appended, committed or not (C2).
+//   M2. Truncating its entry brings back the one before (C3).
+//   M3. A snapshot's membership replaces the whole history, newer uncommitted ones included (C4).
+//   M4. Learners receive everything and count for nothing (B6).
+
+import { assert, must } from "./assert.ts";
+import type { Membership, NodeId } from "./types.ts";
+
+interface Change {
+  readonly index: number;
+  readonly membership: Membership;
+}
+
+export class MembershipHistory {
+  /** Ascending by index; the first is the one in force at the compacted index. Never empty. */
+  #changes: Change[];
+
+  constructor(base: Change, changes: readonly Change[]) {
+    assertMembership(base.membership);
+    this.#changes = [base];
+    for (const { index, membership } of changes) this.append(index, membership);
+  }
+
+  get current(): Membership {
+    return this.#newest().membership;
+  }
+
+  /** The index of the entry that brought the current one. */
+  get currentIndex(): number {
+    return this.#newest().index;
+  }
+
+  /** The membership in force as of `index`, which is not below the compacted one. */
+  at(index: number): Membership {
+    return must(
+      this.#changes.findLast((change) => change.index <= index),
+      "M1: a membership at every index of the log",
+    ).membership;
+  }
+
+  append(index: number, membership: Membership): void {
+    assertMembership(membership);
+    assert(index > this.currentIndex, "M1: memberships come in log order");
+    this.#changes.push({ index, membership });
+  }
+
+  truncateAfter(index: number): void {
+    while (this.#changes.length > 1 && this.currentIndex > index) this.#changes.pop();
+  }
+
+  compact(index: number): void {
+    while ((this.#changes[1]?.index ?? Infinity) <= index) this.#changes.shift();
+  }
+
+  reset(index: number, membership: Membership): void {
+    assertMembership(membership);
+    this.#changes = [{ index, membership }];
+  }
+
+  #newest(): Change {
+    return must(this.#changes.at(-1), "a membership");
+  }
+}
+
+export function isVoter(membership: Membership, id: NodeId): boolean {
+  return membership.voters.includes(id);
+}
+
+// The payload of a `membership` entry. Numbers are big-endian:
+//   u8 version · u16 voters · u64 each · u16 learners · u64 each · the rest is the shell's own context (addresses, say).
+const version = 1;
+const idBytes = 8;
+const u32 = 0x1_0000_0000;
+
+export interface MembershipPayload {
+  readonly membership: Membership;
+  /** Opaque to raft/. */
+  readonly context: Uint8Array;
+}
+
+export function encodeMembership({ membership, context }: MembershipPayload): Uint8Array {
+  assertMembership(membership);
+  const { voters, learners } = membership;
+  const headBytes = 1 + 2 + voters.length * idBytes + 2 + learners.length * idBytes;
+  const bytes = new Uint8Array(headBytes + context.byteLength);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, version);
+  let at = 1;
+  for (const ids of [voters, learners]) {
+    view.setUint16(at, ids.length);
+    at += 2;
+    for (const id of ids) {
+      view.setUint32(at, Math.floor(id / u32));
+      view.setUint32(at + 4, id % u32);
+      at += idBytes;
+    }
+  }
+  bytes.set(context, at);
+  return bytes;
+}
+
+/** Throws on bytes that this version does not know: a node that cannot read its membership must stop. */
+export function decodeMembership(bytes: Uint8Array): MembershipPayload {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  assert(bytes.byteLength >= 5 && view.getUint8(0) === version, "membership: a known version");
+  let at = 1;
+  const readIds = (): NodeId[] => {
+    assert(at + 2 <= bytes.byteLength, "membership: complete");
+    const count = view.getUint16(at);
+    at += 2;
+    assert(at + count * idBytes <= bytes.byteLength, "membership: complete");
+    const ids: NodeId[] = [];
+    for (let n = 0; n < count; n += 1) {
+      ids.push(view.getUint32(at) * u32 + view.getUint32(at + 4));
+      at += idBytes;
+    }
+    return ids;
+  };
+  const membership = { voters: readIds(), learners: readIds() };
+  assertMembership(membership);
+  return { membership, context: bytes.subarray(at) };
+}
+
+function assertMembership({ voters, learners }: Membership): void {
+  for (const ids of [voters, learners]) {
+    let floor = 0;
+    for (const id of ids) {
+      assert(Number.isSafeInteger(id) && id > floor, "membership: positive ids, ascending");
+      floor = id;
+    }
+  }
+  assert(
+    !learners.some((id) => voters.includes(id)),
+    "membership: voters and learners are disjoint",
+  );
+}
