@@ -1,6 +1,6 @@
 // The consuming side of a measurement: receives, acks at once, counts.
 
-import type { Queue } from "../client/index.ts";
+import type { Consumer, Queue } from "../client/index.ts";
 import { nowMs, sentAtOf } from "./body.ts";
 import { Latencies } from "./latency.ts";
 import type { Consumed, Counts } from "./protocol.ts";
@@ -12,10 +12,8 @@ interface Mark {
 
 export class Consumption {
   readonly #latencies = new Latencies();
-  readonly #stop = new AbortController();
-  readonly #ended: Promise<void>;
+  readonly #consumer: Consumer<Uint8Array>;
   #received = 0;
-  #acked = 0;
   #redelivered = 0;
   #fromMs = Infinity;
   #toMs = Infinity;
@@ -24,20 +22,27 @@ export class Consumption {
   #failure: Error | undefined;
 
   constructor(queue: Queue<Uint8Array>, credit: number) {
-    this.#ended = this.#run(queue, credit);
+    // The handler is done at once: what is measured is the queue.
+    this.#consumer = queue.consume(({ message }) => this.#note(message.deliveries, message.body), {
+      concurrency: credit,
+      credit,
+    });
+    this.#consumer.done.catch((error: unknown) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+    });
   }
 
   count(fromMs: number, toMs: number): void {
     this.#fromMs = fromMs;
     this.#toMs = toMs;
-    const mark = (): Mark => ({ ms: nowMs(), acked: this.#acked });
+    const mark = (): Mark => ({ ms: nowMs(), acked: this.#consumer.stats.acked });
     setTimeout(() => (this.#first = mark()), Math.max(0, fromMs - nowMs()));
     setTimeout(() => (this.#last = mark()), Math.max(0, toMs - nowMs()));
   }
 
   counts(): Counts {
     if (this.#failure !== undefined) throw this.#failure;
-    return { received: this.#received, acked: this.#acked };
+    return { received: this.#received, acked: this.#consumer.stats.acked };
   }
 
   result(): Consumed {
@@ -54,30 +59,13 @@ export class Consumption {
   }
 
   async end(): Promise<void> {
-    this.#stop.abort();
-    await this.#ended;
+    await this.#consumer.drain();
   }
 
-  async #run(queue: Queue<Uint8Array>, credit: number): Promise<void> {
-    try {
-      for await (const delivery of queue.receive({ credit, signal: this.#stop.signal })) {
-        const now = nowMs();
-        this.#received++;
-        if (delivery.message.deliveries > 1) this.#redelivered++;
-        if (now >= this.#fromMs && now < this.#toMs) {
-          this.#latencies.add(now - sentAtOf(delivery.value));
-        }
-        delivery.ack().then(
-          () => this.#acked++,
-          (error: unknown) => this.#fail(error),
-        );
-      }
-    } catch (error) {
-      if (!this.#stop.signal.aborted) this.#fail(error);
-    }
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+  #note(deliveries: number, body: Uint8Array): void {
+    const now = nowMs();
+    this.#received++;
+    if (deliveries > 1) this.#redelivered++;
+    if (now >= this.#fromMs && now < this.#toMs) this.#latencies.add(now - sentAtOf(body));
   }
 }

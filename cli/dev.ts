@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { Option, type Command } from "commander";
 import { CommandError, exitCodes, UsageError } from "./failure.ts";
 import { LocalCluster } from "./local-cluster.ts";
-import { logLine } from "./log-line.ts";
+import { isNews, logLine } from "./log-line.ts";
 import { painter, type Paint } from "./output.ts";
 import { wholeNumber } from "./remote.ts";
 
@@ -16,7 +16,7 @@ interface DevFlags {
   readonly fresh: boolean;
   readonly data: string;
   readonly basePort: string;
-  readonly logLevel: string;
+  readonly verbose: boolean;
 }
 
 export function addDevCommand(program: Command): void {
@@ -31,7 +31,7 @@ export function addDevCommand(program: Command): void {
       "client ports: this one, +10, +20 …; peers use the ones above them",
       String(basePortDefault),
     )
-    .option("--log-level <level>", "what the servers log: debug, info, warn …", "info")
+    .option("--verbose", "show all that the servers log, not only changes of role and warnings", false)
     .action(async (flags: DevFlags) => {
       process.exitCode = await dev(flags);
     });
@@ -52,8 +52,9 @@ async function dev(flags: DevFlags): Promise<number> {
     nodes,
     basePort,
     clusterId: "dev",
-    serverFlags: ["--log-level", flags.logLevel],
-    onLine: (nodeId, line) => say(logLine(nodeId, line, paint)),
+    onLine: (nodeId, line) => {
+      if (flags.verbose || isNews(line)) say(logLine(nodeId, line, paint));
+    },
     onDeath: (nodeId, how, lastLines) => {
       died = true;
       say(paint.bad(`node ${nodeId} ${how}; its last lines:`));

@@ -2,8 +2,20 @@
 
 import { printable, type Paint } from "./output.ts";
 
-/** pino's own fields, and those that every line of a node repeats. */
-const hidden = new Set(["level", "time", "pid", "hostname", "msg", "node", "nodeId", "err"]);
+/** pino's own fields, and those that the line's text or its beginning says already. */
+const hidden = new Set([
+  ...["level", "time", "pid", "hostname", "msg", "err"],
+  ...["node", "role", "term", "leader"],
+]);
+const warning = 40;
+const failure = 50;
+
+/** Who leads, and what is wrong: the rest is in the log file for whom it interests. */
+export function isNews(line: string): boolean {
+  const fields = parse(line);
+  if (fields === undefined) return true;
+  return "role" in fields || (typeof fields["level"] === "number" && fields["level"] >= warning);
+}
 
 export function logLine(nodeId: number, line: string, paint: Paint): string {
   const name = `node ${nodeId}`;
@@ -15,8 +27,8 @@ export function logLine(nodeId: number, line: string, paint: Paint): string {
     .filter(([field]) => !hidden.has(field))
     .map(([field, value]) => `${field}=${shown(value)}`);
   const text = [shown(msg ?? ""), ...rest, ...causeOf(err)].join("  ");
-  const colour =
-    typeof level !== "number" || level < 40 ? undefined : level < 50 ? paint.warn : paint.bad;
+  const grave = typeof level === "number" ? level : 0;
+  const colour = grave >= failure ? paint.bad : grave >= warning ? paint.warn : undefined;
   return `${paint.dim(`${clock}  ${name}`)}  ${colour === undefined ? text : colour(text)}`;
 }
 

@@ -11,7 +11,7 @@ import {
   type ServerConfig,
   type ServerOption,
 } from "../node/index.ts";
-import { exitCodes, UsageError } from "./failure.ts";
+import { UsageError } from "./failure.ts";
 
 export function addServerCommand(program: Command): void {
   const command = program
@@ -79,10 +79,7 @@ async function serve(raw: RawOptions, exitWithStdin: boolean): Promise<void> {
   const config = readConfig(raw);
   // Listen before the start: a signal that comes while the log is being read must not be lost.
   const asked = askedToStop(exitWithStdin);
-  const server = await startServer(config, {
-    // The node has logged it. Nothing more may be answered (R1), so nothing more is done here either.
-    fatal: () => process.exit(exitCodes.refused),
-  });
+  const server = await startServer(config);
   await asked;
   await server.stop();
 }

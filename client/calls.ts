@@ -7,7 +7,7 @@
 //   S4. At most `maxOutstanding` numbers lie between the first unanswered call and the next; settlements may double that.
 
 import { ClientFrameWriter, type ClientOperation, type ClientResult } from "../proto/frame.ts";
-import type { QueueError } from "./errors.ts";
+import { abortedError, type QueueError } from "./errors.ts";
 
 /** A frame is closed when it has so many bytes; one command more may still be in it. */
 const frameBytesMax = 262_144;
@@ -35,7 +35,12 @@ export class Call {
   /** Its caller has heard. */
   done = false;
 
-  constructor(operation: ClientOperation, handlers: CallHandlers, urgent: boolean, expires: boolean) {
+  constructor(
+    operation: ClientOperation,
+    handlers: CallHandlers,
+    urgent: boolean,
+    expires: boolean,
+  ) {
     this.operation = operation;
     this.handlers = handlers;
     this.urgent = urgent;
@@ -56,6 +61,32 @@ export class Call {
     this.done = true;
     this.handlers.failed(error);
   }
+}
+
+/** Fails the call when `signal` fires first. */
+export function withSignal(call: Call, signal: AbortSignal): Call {
+  const { handlers } = call;
+  const forget = (): void => signal.removeEventListener("abort", abort);
+  const guarded = new Call(
+    call.operation,
+    {
+      answered(result, logIndex) {
+        forget();
+        handlers.answered(result, logIndex);
+      },
+      failed(error) {
+        forget();
+        handlers.failed(error);
+      },
+      late: (result, logIndex) => handlers.late?.(result, logIndex),
+    },
+    call.urgent,
+    call.expires,
+  );
+  const abort = (): void =>
+    guarded.fail(abortedError(guarded.sequence === 0 ? "NOT_APPLIED" : "UNKNOWN", signal.reason));
+  signal.addEventListener("abort", abort, { once: true });
+  return guarded;
 }
 
 /** First in, first out; taking is O(1). */
@@ -131,8 +162,14 @@ export class Outbox {
     return this.#next - this.#first + this.#waiting.length + this.#urgent.length;
   }
 
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0 || this.#urgent.length > 0;
+  }
+
   get isFull(): boolean {
-    return this.#next - this.#first + this.#waiting.length >= this.#maxOutstanding + this.#maxWaiting;
+    return (
+      this.#next - this.#first + this.#waiting.length >= this.#maxOutstanding + this.#maxWaiting
+    );
   }
 
   add(call: Call, now: number): void {
@@ -170,7 +207,8 @@ export class Outbox {
     const call = this.#sentAt(sequence);
     if (call === undefined) return undefined;
     this.#sent[sequence - this.#base] = undefined;
-    while (this.#first < this.#next && this.#sent[this.#first - this.#base] === undefined) this.#first++;
+    while (this.#first < this.#next && this.#sent[this.#first - this.#base] === undefined)
+      this.#first++;
     const gone = this.#first - this.#base;
     if (this.#first === this.#next) {
       this.#sent = [];
@@ -195,7 +233,9 @@ export class Outbox {
 
   /** The session is over: all calls, in order, and none is left. Numbers start at 1 again. */
   clear(): Call[] {
-    const calls = [...this.#sent, ...this.#waiting, ...this.#urgent].filter((call) => call !== undefined);
+    const calls = [...this.#sent, ...this.#waiting, ...this.#urgent].filter(
+      (call) => call !== undefined,
+    );
     while (this.#waiting.length > 0) this.#waiting.shift();
     while (this.#urgent.length > 0) this.#urgent.shift();
     this.#sent = [];
@@ -213,7 +253,9 @@ export class Outbox {
     const urgent = span < 2 * this.#maxOutstanding ? this.#urgent.peek() : undefined;
     const waiting = span < this.#maxOutstanding ? this.#waiting.peek() : undefined;
     const call =
-      waiting === undefined || (urgent !== undefined && urgent.order < waiting.order) ? urgent : waiting;
+      waiting === undefined || (urgent !== undefined && urgent.order < waiting.order)
+        ? urgent
+        : waiting;
     if (call === undefined) return undefined;
     (call === urgent ? this.#urgent : this.#waiting).shift();
     call.sequence = this.#next++;

@@ -1,6 +1,13 @@
 // The only import of gRPC in the SDK: one channel to one endpoint, in bytes and plain failures.
 
-import { ChannelCredentials, Client, Metadata, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import {
+  ChannelCredentials,
+  Client,
+  Metadata,
+  type ClientDuplexStream,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { ServiceDefinition } from "@grpc/proto-loader";
 import { decodeError, errorMetadataKey, type WireError } from "../proto/frame.ts";
 import { adminService, connectMethod, queueService } from "../proto/load.ts";
 import type { TlsOptions } from "./options.ts";
@@ -39,7 +46,13 @@ export interface ByteStream {
 export interface Channel {
   readonly endpoint: string;
   /** Rejects with a `Failure`. */
-  unary(method: UnaryMethod, request: object, deadlineMs: number, signal?: AbortSignal): Promise<object>;
+  unary(
+    method: UnaryMethod,
+    request: object,
+    deadlineMs: number,
+    signal?: AbortSignal,
+  ): Promise<object>;
+  /** Calls no handler before it has returned. */
   connect(handlers: StreamHandlers): ByteStream;
   close(): void;
 }
@@ -76,6 +89,8 @@ export function dialWith(tls: TlsOptions | undefined): Dial {
   return (endpoint) => new GrpcChannel(endpoint, credentials);
 }
 
+const methods: ServiceDefinition = { ...(queueService as ServiceDefinition), ...adminService };
+
 class GrpcChannel implements Channel {
   readonly endpoint: string;
   readonly #client: Client;
@@ -85,8 +100,13 @@ class GrpcChannel implements Channel {
     this.#client = new Client(endpoint, credentials, channelOptions);
   }
 
-  unary(method: UnaryMethod, request: object, deadlineMs: number, signal?: AbortSignal): Promise<object> {
-    const definition = (method === "GetCluster" ? adminService : queueService)[method];
+  unary(
+    method: UnaryMethod,
+    request: object,
+    deadlineMs: number,
+    signal?: AbortSignal,
+  ): Promise<object> {
+    const definition = methods[method];
     if (definition === undefined) throw new Error(`queue.proto has no ${method}`);
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(

@@ -146,3 +146,35 @@ export function timeoutError(outcome: Outcome, afterMs: number): QueueError {
     outcome,
   });
 }
+
+/** The end of a session as one of its calls sees it. */
+export function sessionError(cause: QueueError, outcome: "NOT_APPLIED" | "UNKNOWN"): QueueError {
+  const then =
+    outcome === "NOT_APPLIED"
+      ? "the call had not been sent: it is safe to call again"
+      : "the call had been sent and may have taken effect: look before doing it again";
+  return new QueueError(`the session ended (${cause.message}); ${then}`, {
+    reason: cause.reason,
+    code: cause.code,
+    outcome,
+    cause,
+  });
+}
+
+export function sessionStolen(id: string): QueueError {
+  return new QueueError(
+    `session ${id} is used by somebody else as well: it belongs to one client`,
+    {
+      reason: "SESSION_EXPIRED",
+      code: status.FAILED_PRECONDITION,
+      outcome: "UNKNOWN",
+    },
+  );
+}
+
+export function tooManyError(maxOutstanding: number, maxWaiting: number): QueueError {
+  return new QueueError(
+    `${maxOutstanding} calls are unanswered and ${maxWaiting} more wait: await earlier calls first, or raise maxWaiting`,
+    { reason: "TOO_MANY_IN_FLIGHT", code: status.RESOURCE_EXHAUSTED, outcome: "NOT_APPLIED" },
+  );
+}

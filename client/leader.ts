@@ -26,6 +26,7 @@ export class LeaderFinder {
   #hint: Hint | undefined;
   #current: string | undefined;
   #askedInRound = 0;
+  #followed: Hint | undefined;
 
   constructor(endpoints: readonly string[], clock: Clock) {
     this.#endpoints = [...endpoints];
@@ -49,7 +50,10 @@ export class LeaderFinder {
     const hint = this.#hint;
     if (hint !== undefined) {
       this.#hint = undefined;
-      if (!this.#isRefused(hint)) return hint.endpoint;
+      if (!this.#isRefused(hint)) {
+        this.#followed = hint;
+        return hint.endpoint;
+      }
     }
     const count = this.#endpoints.length;
     for (let i = 0; i < count; i++) {
@@ -80,8 +84,9 @@ export class LeaderFinder {
   refused(endpoint: string, term: number): void {
     if (this.#current === endpoint) this.#current = undefined;
     const known = this.#refused.get(endpoint)?.term ?? 0;
+    const hinted = this.#followed?.endpoint === endpoint ? this.#followed.term : 0;
     const until = this.#clock.now() + refusedForMs;
-    this.#refused.set(endpoint, { term: Math.max(term, known), until });
+    this.#refused.set(endpoint, { term: Math.max(term, known, hinted), until });
   }
 
   /** It took a connection or a call and then said nothing. */

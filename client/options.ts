@@ -85,7 +85,11 @@ export interface QueueInfo {
     readonly maxInFlightPerKey: number;
     readonly leaseMs: number;
     readonly maxAttempts: number;
-    readonly retry: { readonly initialMs: number; readonly multiplier: number; readonly maxMs: number };
+    readonly retry: {
+      readonly initialMs: number;
+      readonly multiplier: number;
+      readonly maxMs: number;
+    };
     readonly onExhausted: OnExhausted;
     /** Empty: none. */
     readonly deadLetterQueue: string;
@@ -136,7 +140,8 @@ export interface ClusterInfo {
   readonly clusterId: string;
   /** The node that answered. */
   readonly nodeId: number;
-  readonly leader: { readonly nodeId: number; readonly endpoint: string; readonly term: number } | undefined;
+  readonly leader:
+    { readonly nodeId: number; readonly endpoint: string; readonly term: number } | undefined;
   readonly members: readonly MemberInfo[];
   readonly version: string;
 }

@@ -1,7 +1,8 @@
 // When to try again, where, and after how long. Pure: it is told what happened, it decides, others wait.
 
 import type { Failure } from "./channel.ts";
-import { errorFromWire, QueueError, status } from "./errors.ts";
+import type { Reason as WireReason } from "../proto/frame.ts";
+import { errorFromWire, QueueError, status, type Reason } from "./errors.ts";
 
 /** What the end of a stream, or of an attempt, asks for. */
 export type Verdict =
@@ -20,25 +21,38 @@ const fatalCodes: ReadonlySet<number> = new Set([
   status.UNAUTHENTICATED,
 ]);
 
+/** No leader, for now. */
+export function isOutage(reason: Reason | WireReason): boolean {
+  return (
+    reason === "NOT_LEADER" ||
+    reason === "NO_LEADER" ||
+    reason === "SHUTTING_DOWN" ||
+    reason === "UNREACHABLE"
+  );
+}
+
+/** Refusals that say nothing against the call itself. */
+const elsewhereReasons: ReadonlySet<string | undefined> = new Set([
+  "NOT_LEADER",
+  "NO_LEADER",
+  "SHUTTING_DOWN",
+  "SEQUENCE_GAP",
+  "TOO_MANY_IN_FLIGHT",
+]);
+
 export function verdictOf(failure: Failure): Verdict {
-  switch (failure.error?.reason) {
-    case "SESSION_EXPIRED":
-      return "session-expired";
-    case "NOT_LEADER":
-    case "NO_LEADER":
-    case "SHUTTING_DOWN":
-    case "SEQUENCE_GAP":
-    case "TOO_MANY_IN_FLIGHT":
-      return "elsewhere";
-    default:
-      return fatalCodes.has(failure.code) ? "fatal" : "elsewhere";
-  }
+  const reason = failure.error?.reason;
+  if (reason === "SESSION_EXPIRED") return "session-expired";
+  if (elsewhereReasons.has(reason)) return "elsewhere";
+  return fatalCodes.has(failure.code) ? "fatal" : "elsewhere";
 }
 
 /** Certainly refused before it reached the log: any call may be made again. */
 export function neverApplied(failure: Failure): boolean {
   const reason = failure.error?.reason;
-  return reason === "NOT_LEADER" || reason === "NO_LEADER" || failure.error?.outcome === "NOT_APPLIED";
+  return (
+    reason === "NOT_LEADER" || reason === "NO_LEADER" || failure.error?.outcome === "NOT_APPLIED"
+  );
 }
 
 const firstPauseMs = 20;

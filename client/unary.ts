@@ -33,7 +33,8 @@ export interface UnaryReply {
 }
 
 /**
- * Asks the leader, wherever it is. The error's outcome is UNKNOWN when any try may have been applied.
+ * Asks the leader, wherever it is. The error's outcome is UNKNOWN when any try may have been applied; then `whenUncertain`
+ * may turn a refusal into the answer.
  * @throws {QueueError}
  */
 export async function callLeader(
@@ -41,12 +42,13 @@ export async function callLeader(
   method: UnaryMethod,
   request: object,
   signal?: AbortSignal,
+  whenUncertain: (error: QueueError) => object | undefined = () => undefined,
 ): Promise<UnaryReply> {
   const { clock, leader } = parts;
   const stop = signal === undefined ? parts.closed : AbortSignal.any([parts.closed, signal]);
   const deadline = clock.now() + parts.timeoutMs;
   let uncertain = false;
-  for (let round = 0; ; ) {
+  for (let round = 0; ;) {
     const outcome = uncertain ? "UNKNOWN" : "NOT_APPLIED";
     if (parts.closed.aborted) throw closedError(outcome);
     if (signal?.aborted === true) throw abortedError(outcome, signal.reason);
@@ -59,9 +61,15 @@ export async function callLeader(
     } catch (caught) {
       const failure = caught as Failure;
       const canRetry = refusedBy(parts, endpoint, failure) && !stop.aborted;
-      if (canRetry || stop.aborted) uncertain ||= !neverApplied(failure) && failure.error === undefined;
+      if (canRetry || stop.aborted)
+        uncertain ||= !neverApplied(failure) && failure.error === undefined;
       if (stop.aborted) continue;
-      if (!canRetry) throw finalError(failure, uncertain);
+      if (!canRetry) {
+        const error = finalError(failure, uncertain);
+        const reply = uncertain ? whenUncertain(error) : undefined;
+        if (reply === undefined) throw error;
+        return { reply, uncertain };
+      }
       const over = leader.roundIsOver();
       const wait = over ? pauseMs(round++, parts.random) : 0;
       if (clock.now() + wait >= deadline) throw gaveUp(failure, uncertain, leader.endpoints);
@@ -92,7 +100,11 @@ function finalError(failure: Failure, uncertain: boolean): QueueError {
   return errorOf(failure, uncertain || failure.error === undefined ? "UNKNOWN" : "NOT_APPLIED");
 }
 
-export function gaveUp(last: Failure, uncertain: boolean, endpoints: readonly string[]): QueueError {
+export function gaveUp(
+  last: Failure,
+  uncertain: boolean,
+  endpoints: readonly string[],
+): QueueError {
   const what = last.error === undefined ? "no node could be reached" : "no node leads the cluster";
   return new QueueError(
     `${what}: tried ${endpoints.join(", ")}; last answer: ${last.message}. ` +

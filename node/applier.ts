@@ -5,7 +5,15 @@
 //       a time. The store may lag: the log is kept until the store has flushed (E8).
 //   A4. Applying is sliced, so that the consensus clock never starves, and stops while too much waits for the store (I7).
 
-import { decodeEntry, type Answer, type LogEntry, type Effects, type Machine, type OrderedStore, type Origin } from "../queue/index.ts";
+import {
+  decodeEntry,
+  type Answer,
+  type LogEntry,
+  type Effects,
+  type Machine,
+  type OrderedStore,
+  type Origin,
+} from "../queue/index.ts";
 import type { Entry } from "../raft/index.ts";
 import { assert } from "./assert.ts";
 import type { Clock, Timer } from "./clock.ts";
@@ -45,7 +53,13 @@ export class Applier {
   /** Applied index that the store's last finished batch carries. */
   #storedIndex: number;
 
-  constructor(machine: Machine, store: OrderedStore, clock: Clock, options: Options, events: ApplierEvents) {
+  constructor(
+    machine: Machine,
+    store: OrderedStore,
+    clock: Clock,
+    options: Options,
+    events: ApplierEvents,
+  ) {
     this.#machine = machine;
     this.#store = store;
     this.#clock = clock;
@@ -89,12 +103,14 @@ export class Applier {
 
   async #run(): Promise<void> {
     while (this.#at < this.#backlog.length && !this.#stopped) {
-      if (this.#machine.writeBehindBytes > 2 * this.#options.writeBehindBytesMax) await this.#write();
+      if (this.#machine.writeBehindBytes > 2 * this.#options.writeBehindBytesMax)
+        await this.#write();
       const missing = this.#slice();
       this.#events.applied(this.#machine.appliedIndex, this.#machine.takeEffects());
       this.#scheduleWrite();
       if (missing !== undefined) await this.#fetch(missing);
-      else if (this.#at < this.#backlog.length) await new Promise<void>((resolve) => this.#clock.soon(resolve));
+      else if (this.#at < this.#backlog.length)
+        await new Promise<void>((resolve) => this.#clock.soon(resolve));
     }
     this.#running = false;
   }
@@ -117,7 +133,10 @@ export class Applier {
   #applyOne(): readonly string[] | undefined {
     const machine = this.#machine;
     const entry = this.#backlog[this.#at];
-    assert(entry !== undefined && entry.index === machine.appliedIndex + 1, "A1: entries are applied in index order");
+    assert(
+      entry !== undefined && entry.index === machine.appliedIndex + 1,
+      "A1: entries are applied in index order",
+    );
     if (entry.kind !== "command") {
       machine.skip(entry.index);
       this.#at += 1;
@@ -172,7 +191,12 @@ export class Applier {
   /** Everything applied so far is in the store when this resolves. */
   async #write(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
-    if (this.#stopped || this.#machine.appliedIndex === this.#storedIndex || this.#current?.begun === true) return;
+    if (
+      this.#stopped ||
+      this.#machine.appliedIndex === this.#storedIndex ||
+      this.#current?.begun === true
+    )
+      return;
     this.#timer?.stop();
     this.#timer = undefined;
     const index = this.#machine.appliedIndex;

@@ -1,6 +1,12 @@
 // The messages of grants: from what is still waiting to be written, else from one multi-get.
 
-import { decodeMessage, type Grant, type Machine, type OrderedStore, type StoredMessage } from "../queue/index.ts";
+import {
+  decodeMessage,
+  type Grant,
+  type Machine,
+  type OrderedStore,
+  type StoredMessage,
+} from "../queue/index.ts";
 import type { LoadedDelivery } from "./streams.ts";
 
 export class Bodies {
@@ -8,7 +14,10 @@ export class Bodies {
   readonly #failed: (error: unknown) => void;
 
   /** `state` may change between calls: a snapshot replaces machine and store. `failed`: the store cannot be read (F2). */
-  constructor(state: () => { machine: Machine; store: OrderedStore }, failed: (error: unknown) => void) {
+  constructor(
+    state: () => { machine: Machine; store: OrderedStore },
+    failed: (error: unknown) => void,
+  ) {
     this.#state = state;
     this.#failed = failed;
   }
@@ -27,7 +36,9 @@ export class Bodies {
 
   async load(grants: readonly Grant[]): Promise<LoadedDelivery[]> {
     const { machine, store } = this.#state();
-    const found: (StoredMessage | "not-here" | undefined)[] = grants.map((grant) => machine.message(grant.row));
+    const found: (StoredMessage | "not-here" | undefined)[] = grants.map((grant) =>
+      machine.message(grant.row),
+    );
     const rows: string[] = [];
     grants.forEach((grant, i) => {
       if (found[i] === "not-here") rows.push(grant.row);

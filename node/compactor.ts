@@ -21,13 +21,21 @@ export class Compactor {
    * Compacts if the log has outgrown its bound. `checkpoint` makes the store durable and says up to which index; `keepFrom` is
    * the first index that a snapshot under way still needs. Resolves to the index compacted through, or undefined.
    */
-  async consider(checkpoint: () => Promise<number>, keepFrom: () => number, membershipAt: (index: number) => Membership): Promise<number | undefined> {
+  async consider(
+    checkpoint: () => Promise<number>,
+    keepFrom: () => number,
+    membershipAt: (index: number) => Membership,
+  ): Promise<number | undefined> {
     if (this.#running || this.#log.bytesOnDisk <= this.#retainBytes) return undefined;
     this.#running = true;
     try {
       const durable = await checkpoint();
       const { baseIndex, lastIndex } = this.#log;
-      const through = Math.min(durable, keepFrom() - 1, baseIndex + Math.floor((lastIndex - baseIndex) / 2));
+      const through = Math.min(
+        durable,
+        keepFrom() - 1,
+        baseIndex + Math.floor((lastIndex - baseIndex) / 2),
+      );
       if (through <= baseIndex) return undefined;
       await this.#log.compact(through, membershipAt(through));
       this.#logger.info({ through, bytesOnDisk: this.#log.bytesOnDisk }, "log compacted");

@@ -52,7 +52,11 @@ interface OptionBase {
 }
 
 export type ServerOption =
-  | (OptionBase & { readonly kind: "text"; readonly default?: string; readonly choices?: readonly string[] })
+  | (OptionBase & {
+      readonly kind: "text";
+      readonly default?: string;
+      readonly choices?: readonly string[];
+    })
   | (OptionBase & {
       readonly kind: "number";
       readonly unit: string;
@@ -66,27 +70,175 @@ const mebibyte = 1024 * 1024;
 
 /** Keyed by the field of ServerConfig. The environment variable is RAFTQ_ and the flag in capitals, with _ for -. */
 export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> = {
-  nodeId: { kind: "number", flag: "node-id", unit: "", min: 1, max: 2 ** 31, help: "This member's number; never used again for another disk." },
-  clusterId: { kind: "text", flag: "cluster-id", help: "Name shared by all members: 1 to 64 of [A-Za-z0-9._-]. A node refuses members and data of another cluster." },
-  data: { kind: "text", flag: "data", default: "raftq-data", help: "Directory of this node's log and state; made when absent." },
-  listen: { kind: "text", flag: "listen", default: "127.0.0.1:7400", help: "host:port for clients." },
-  peerListen: { kind: "text", flag: "peer-listen", default: "127.0.0.1:7401", help: "host:port for the other members." },
-  members: { kind: "members", flag: "member", help: "ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member, this one included." },
-  logLevel: { kind: "text", flag: "log-level", default: "info", choices: ["trace", "debug", "info", "warn", "error", "fatal"], help: "Least severe level to log (JSON lines on standard output)." },
-  tickMs: { kind: "number", flag: "tick-ms", unit: "ms", default: 10, min: 1, max: 1_000, help: "Length of a tick of the consensus clock." },
-  electionMs: { kind: "number", flag: "election-ms", unit: "ms", default: 500, min: 50, max: 60_000, help: "Silence of the leader before an election; the actual time is drawn between this and twice this." },
-  heartbeatMs: { kind: "number", flag: "heartbeat-ms", unit: "ms", default: 50, min: 5, max: 10_000, help: "Between the leader's heartbeats; at most a third of the election time." },
-  entryBytesMax: { kind: "number", flag: "entry-bytes-max", unit: "bytes", default: mebibyte, min: 4_096, max: 4 * mebibyte, help: "Commands gathered into one log entry; a larger single command still gets an entry of its own." },
-  uncommittedBytesMax: { kind: "number", flag: "uncommitted-bytes-max", unit: "bytes", default: 64 * mebibyte, min: 8 * mebibyte, max: 1024 * mebibyte, help: "Appended but not committed, before clients are held back." },
-  inflightBytesMax: { kind: "number", flag: "inflight-bytes-max", unit: "bytes", default: 8 * mebibyte, min: mebibyte, max: 256 * mebibyte, help: "Appends under way to one follower." },
-  cacheBytesMax: { kind: "number", flag: "cache-bytes-max", unit: "bytes", default: 32 * mebibyte, min: mebibyte, max: 1024 * mebibyte, help: "Applied log entries kept in memory for followers." },
-  writeBehindMs: { kind: "number", flag: "write-behind-ms", unit: "ms", default: 200, min: 0, max: 10_000, help: "Longest time that applied changes wait for their RocksDB batch; what is settled meanwhile is never written. Durability is the log's." },
-  writeBehindBytesMax: { kind: "number", flag: "write-behind-bytes-max", unit: "bytes", default: 16 * mebibyte, min: mebibyte, max: 256 * mebibyte, help: "Bytes of applied changes that make a batch due at once; at twice this, applying waits." },
-  logRetainBytes: { kind: "number", flag: "log-retain-bytes", unit: "bytes", default: 256 * mebibyte, min: mebibyte, max: 2 ** 40, help: "Log kept on disk for followers that are behind; beyond it they get a snapshot." },
-  segmentBytes: { kind: "number", flag: "segment-bytes", unit: "bytes", default: 64 * mebibyte, min: 65_536, max: 1024 * mebibyte, help: "Size of a log segment file." },
-  outboxBytesMax: { kind: "number", flag: "outbox-bytes-max", unit: "bytes", default: 4 * mebibyte, min: 65_536, max: 256 * mebibyte, help: "Answers and deliveries waiting for one client's stream before its deliveries are held back." },
-  lanesResidentMax: { kind: "number", flag: "idle-keys-max", unit: "", default: 200_000, min: 1, max: 100_000_000, help: "Empty keys remembered in memory; others are read back when used. Keys with messages are always in memory." },
-  drainMs: { kind: "number", flag: "drain-ms", unit: "ms", default: 5_000, min: 0, max: 600_000, help: "On SIGTERM: longest wait for calls under way." },
+  nodeId: {
+    kind: "number",
+    flag: "node-id",
+    unit: "",
+    min: 1,
+    max: 2 ** 31,
+    help: "This member's number; never used again for another disk.",
+  },
+  clusterId: {
+    kind: "text",
+    flag: "cluster-id",
+    help: "Name shared by all members: 1 to 64 of [A-Za-z0-9._-]. A node refuses members and data of another cluster.",
+  },
+  data: {
+    kind: "text",
+    flag: "data",
+    default: "raftq-data",
+    help: "Directory of this node's log and state; made when absent.",
+  },
+  listen: {
+    kind: "text",
+    flag: "listen",
+    default: "127.0.0.1:7400",
+    help: "host:port for clients.",
+  },
+  peerListen: {
+    kind: "text",
+    flag: "peer-listen",
+    default: "127.0.0.1:7401",
+    help: "host:port for the other members.",
+  },
+  members: {
+    kind: "members",
+    flag: "member",
+    help: "ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member, this one included.",
+  },
+  logLevel: {
+    kind: "text",
+    flag: "log-level",
+    default: "info",
+    choices: ["trace", "debug", "info", "warn", "error", "fatal"],
+    help: "Least severe level to log (JSON lines on standard output).",
+  },
+  tickMs: {
+    kind: "number",
+    flag: "tick-ms",
+    unit: "ms",
+    default: 10,
+    min: 1,
+    max: 1_000,
+    help: "Length of a tick of the consensus clock.",
+  },
+  electionMs: {
+    kind: "number",
+    flag: "election-ms",
+    unit: "ms",
+    default: 500,
+    min: 50,
+    max: 60_000,
+    help: "Silence of the leader before an election; the actual time is drawn between this and twice this.",
+  },
+  heartbeatMs: {
+    kind: "number",
+    flag: "heartbeat-ms",
+    unit: "ms",
+    default: 50,
+    min: 5,
+    max: 10_000,
+    help: "Between the leader's heartbeats; at most a third of the election time.",
+  },
+  entryBytesMax: {
+    kind: "number",
+    flag: "entry-bytes-max",
+    unit: "bytes",
+    default: mebibyte,
+    min: 4_096,
+    max: 4 * mebibyte,
+    help: "Commands gathered into one log entry; a larger single command still gets an entry of its own.",
+  },
+  uncommittedBytesMax: {
+    kind: "number",
+    flag: "uncommitted-bytes-max",
+    unit: "bytes",
+    default: 64 * mebibyte,
+    min: 8 * mebibyte,
+    max: 1024 * mebibyte,
+    help: "Appended but not committed, before clients are held back.",
+  },
+  inflightBytesMax: {
+    kind: "number",
+    flag: "inflight-bytes-max",
+    unit: "bytes",
+    default: 8 * mebibyte,
+    min: mebibyte,
+    max: 256 * mebibyte,
+    help: "Appends under way to one follower.",
+  },
+  cacheBytesMax: {
+    kind: "number",
+    flag: "cache-bytes-max",
+    unit: "bytes",
+    default: 32 * mebibyte,
+    min: mebibyte,
+    max: 1024 * mebibyte,
+    help: "Applied log entries kept in memory for followers.",
+  },
+  writeBehindMs: {
+    kind: "number",
+    flag: "write-behind-ms",
+    unit: "ms",
+    default: 200,
+    min: 0,
+    max: 10_000,
+    help: "Longest time that applied changes wait for their RocksDB batch; what is settled meanwhile is never written. Durability is the log's.",
+  },
+  writeBehindBytesMax: {
+    kind: "number",
+    flag: "write-behind-bytes-max",
+    unit: "bytes",
+    default: 16 * mebibyte,
+    min: mebibyte,
+    max: 256 * mebibyte,
+    help: "Bytes of applied changes that make a batch due at once; at twice this, applying waits.",
+  },
+  logRetainBytes: {
+    kind: "number",
+    flag: "log-retain-bytes",
+    unit: "bytes",
+    default: 256 * mebibyte,
+    min: mebibyte,
+    max: 2 ** 40,
+    help: "Log kept on disk for followers that are behind; beyond it they get a snapshot.",
+  },
+  segmentBytes: {
+    kind: "number",
+    flag: "segment-bytes",
+    unit: "bytes",
+    default: 64 * mebibyte,
+    min: 65_536,
+    max: 1024 * mebibyte,
+    help: "Size of a log segment file.",
+  },
+  outboxBytesMax: {
+    kind: "number",
+    flag: "outbox-bytes-max",
+    unit: "bytes",
+    default: 4 * mebibyte,
+    min: 65_536,
+    max: 256 * mebibyte,
+    help: "Answers and deliveries waiting for one client's stream before its deliveries are held back.",
+  },
+  lanesResidentMax: {
+    kind: "number",
+    flag: "idle-keys-max",
+    unit: "",
+    default: 200_000,
+    min: 1,
+    max: 100_000_000,
+    help: "Empty keys remembered in memory; others are read back when used. Keys with messages are always in memory.",
+  },
+  drainMs: {
+    kind: "number",
+    flag: "drain-ms",
+    unit: "ms",
+    default: 5_000,
+    min: 0,
+    max: 600_000,
+    help: "On SIGTERM: longest wait for calls under way.",
+  },
 };
 
 export function environmentName(option: ServerOption): string {
@@ -105,7 +257,11 @@ export function parseConfig(flags: RawOptions, environment: NodeJS.ProcessEnv): 
   const file = readFile(flags["config"] ?? environment["RAFTQ_CONFIG"]);
   const known = new Set(Object.values(serverOptions).map((option) => option.flag));
   for (const name of Object.keys(file)) {
-    if (!known.has(name)) throw new ConfigError(name, `the configuration file has no such option; known: ${[...known].join(", ")}`);
+    if (!known.has(name))
+      throw new ConfigError(
+        name,
+        `the configuration file has no such option; known: ${[...known].join(", ")}`,
+      );
   }
   const values: Record<string, unknown> = {};
   for (const [field, option] of Object.entries(serverOptions)) {
@@ -122,10 +278,14 @@ function readFile(path: unknown): RawOptions {
   if (typeof path !== "string") throw new ConfigError("config", "expected the path of a JSON file");
   try {
     const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Error("expected a JSON object");
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+      throw new Error("expected a JSON object");
     return parsed as RawOptions;
   } catch (error) {
-    throw new ConfigError("config", `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ConfigError(
+      "config",
+      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -136,9 +296,13 @@ function parseOption(option: ServerOption, raw: RawOptions[string]): unknown {
     case "text": {
       const value = raw ?? option.default;
       if (value === undefined) throw new ConfigError(option.flag, `is required. ${option.help}`);
-      if (typeof value !== "string" || value === "") throw new ConfigError(option.flag, "expected a text");
+      if (typeof value !== "string" || value === "")
+        throw new ConfigError(option.flag, "expected a text");
       if (option.choices?.includes(value) === false) {
-        throw new ConfigError(option.flag, `is ${value}; expected one of ${option.choices.join(", ")}`);
+        throw new ConfigError(
+          option.flag,
+          `is ${value}; expected one of ${option.choices.join(", ")}`,
+        );
       }
       return value;
     }
@@ -147,7 +311,10 @@ function parseOption(option: ServerOption, raw: RawOptions[string]): unknown {
       if (value === undefined) throw new ConfigError(option.flag, `is required. ${option.help}`);
       const number = typeof value === "number" ? value : Number(value);
       if (!Number.isInteger(number) || number < option.min || number > option.max) {
-        throw new ConfigError(option.flag, `is ${String(value)}; expected a whole number from ${option.min} to ${option.max}${option.unit && ` (${option.unit})`}`);
+        throw new ConfigError(
+          option.flag,
+          `is ${String(value)}; expected a whole number from ${option.min} to ${option.max}${option.unit && ` (${option.unit})`}`,
+        );
       }
       return number;
     }
@@ -157,27 +324,45 @@ function parseOption(option: ServerOption, raw: RawOptions[string]): unknown {
 function parseMembers(raw: RawOptions[string]): readonly MemberAddress[] {
   const list = typeof raw === "string" ? raw.split(",") : raw;
   if (list === undefined || typeof list === "number" || list.length === 0) {
-    throw new ConfigError("member", "is required: ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member");
+    throw new ConfigError(
+      "member",
+      "is required: ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member",
+    );
   }
   return list.map((text) => {
     const match = /^(\d+)=([^/]+:\d+)\/([^/]+:\d+)$/.exec(text.trim());
-    if (match === null) throw new ConfigError("member", `is ${text}; expected ID=PEER_HOST:PORT/CLIENT_HOST:PORT`);
+    if (match === null)
+      throw new ConfigError("member", `is ${text}; expected ID=PEER_HOST:PORT/CLIENT_HOST:PORT`);
     return { id: Number(match[1]), peer: String(match[2]), client: String(match[3]) };
   });
 }
 
 function validate(config: ServerConfig): void {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(config.clusterId)) {
-    throw new ConfigError("cluster-id", `is ${config.clusterId}; expected 1 to 64 of [A-Za-z0-9._-]`);
+    throw new ConfigError(
+      "cluster-id",
+      `is ${config.clusterId}; expected 1 to 64 of [A-Za-z0-9._-]`,
+    );
   }
   const ids = config.members.map((member) => member.id);
-  if (new Set(ids).size !== ids.length) throw new ConfigError("member", `the same ID twice in ${ids.join(", ")}`);
-  if (!ids.includes(config.nodeId)) throw new ConfigError("member", `none has this node's ID ${config.nodeId}; given: ${ids.join(", ")}`);
+  if (new Set(ids).size !== ids.length)
+    throw new ConfigError("member", `the same ID twice in ${ids.join(", ")}`);
+  if (!ids.includes(config.nodeId))
+    throw new ConfigError(
+      "member",
+      `none has this node's ID ${config.nodeId}; given: ${ids.join(", ")}`,
+    );
   if (ids.length > 7) throw new ConfigError("member", `${ids.length} members; expected 1 to 7`);
   if (config.heartbeatMs * 3 > config.electionMs) {
-    throw new ConfigError("heartbeat-ms", `is ${config.heartbeatMs}; expected at most a third of election-ms (${config.electionMs})`);
+    throw new ConfigError(
+      "heartbeat-ms",
+      `is ${config.heartbeatMs}; expected at most a third of election-ms (${config.electionMs})`,
+    );
   }
-  for (const [flag, value] of [["listen", config.listen], ["peer-listen", config.peerListen]] as const) {
+  for (const [flag, value] of [
+    ["listen", config.listen],
+    ["peer-listen", config.peerListen],
+  ] as const) {
     if (!/^.+:\d{1,5}$/.test(value)) throw new ConfigError(flag, `is ${value}; expected host:port`);
   }
 }

@@ -1,7 +1,15 @@
 // Checks at the door: what a client says → commands of the state machine, or the field that is wrong.
 // Both the unary calls and the stream go through here; nothing behind it meets an unchecked value.
 
-import type { Bytes, Command, LeaseRef, NewMessage, QueueOptions, Refusal, Settlement } from "../queue/index.ts";
+import type {
+  Bytes,
+  Command,
+  LeaseRef,
+  NewMessage,
+  QueueOptions,
+  Refusal,
+  Settlement,
+} from "../queue/index.ts";
 import { limits } from "./limits.ts";
 
 /** A value that cannot be: INVALID_ARGUMENT. */
@@ -18,7 +26,14 @@ export class Malformed extends Error {
 }
 
 export function refusalOf(error: Malformed): Refusal {
-  return { reason: error.reason, message: error.message, field: error.field, currentToken: 0, state: "", retryAfterMs: 0 };
+  return {
+    reason: error.reason,
+    message: error.message,
+    field: error.field,
+    currentToken: 0,
+    state: "",
+    retryAfterMs: 0,
+  };
 }
 
 /** UTF-8 text as a byte string. */
@@ -31,22 +46,39 @@ export function textOf(bytes: Bytes): string {
 }
 
 export function queueName(name: string, field = "queue"): string {
-  if (!limits.queueName.test(name)) throw new Malformed(field, `${field} is ${quoted(name)}; expected 1 to 128 characters of A-Z a-z 0-9 . _ -`);
+  if (!limits.queueName.test(name))
+    throw new Malformed(
+      field,
+      `${field} is ${quoted(name)}; expected 1 to 128 characters of A-Z a-z 0-9 . _ -`,
+    );
   return name;
 }
 
 export function whole(value: number, field: string, min: number, max: number): number {
-  if (!Number.isSafeInteger(value) || value < min || value > max) throw new Malformed(field, `${field} is ${value}; expected a whole number from ${min} to ${max}`);
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    throw new Malformed(
+      field,
+      `${field} is ${value}; expected a whole number from ${min} to ${max}`,
+    );
   return value;
 }
 
 export function key(bytes: Bytes, field = "key"): Bytes {
-  if (bytes.length > limits.keyBytes) throw new Malformed(field, `${field} has ${bytes.length} bytes; expected at most ${limits.keyBytes}`);
+  if (bytes.length > limits.keyBytes)
+    throw new Malformed(
+      field,
+      `${field} has ${bytes.length} bytes; expected at most ${limits.keyBytes}`,
+    );
   return bytes;
 }
 
 export function content(bytes: Uint8Array, field = "content"): Uint8Array {
-  if (bytes.length > limits.contentBytes) throw new Malformed(field, `${field} has ${bytes.length} bytes; expected at most ${limits.contentBytes}`, "TOO_LARGE");
+  if (bytes.length > limits.contentBytes)
+    throw new Malformed(
+      field,
+      `${field} has ${bytes.length} bytes; expected at most ${limits.contentBytes}`,
+      "TOO_LARGE",
+    );
   return bytes;
 }
 
@@ -66,11 +98,15 @@ export function leaseMs(value: number, field = "lease_ms"): number {
 
 export function errorText(text: string): string {
   const bytes = Buffer.byteLength(text);
-  if (bytes > limits.errorBytes) throw new Malformed("error", `error has ${bytes} bytes; expected at most ${limits.errorBytes}`);
+  if (bytes > limits.errorBytes)
+    throw new Malformed("error", `error has ${bytes} bytes; expected at most ${limits.errorBytes}`);
   return bytesOf(text);
 }
 
-export function settlement(kind: Settlement["kind"], said: { delayMs: number | undefined; error: string; leaseMs: number }): Settlement {
+export function settlement(
+  kind: Settlement["kind"],
+  said: { delayMs: number | undefined; error: string; leaseMs: number },
+): Settlement {
   switch (kind) {
     case "ack":
     case "release":
@@ -78,7 +114,10 @@ export function settlement(kind: Settlement["kind"], said: { delayMs: number | u
     case "nack":
       return {
         kind,
-        delayMs: said.delayMs === undefined ? undefined : whole(said.delayMs, "delay_ms", 0, limits.leaseMs.max),
+        delayMs:
+          said.delayMs === undefined
+            ? undefined
+            : whole(said.delayMs, "delay_ms", 0, limits.leaseMs.max),
         error: errorText(said.error),
       };
     case "reject":
@@ -89,33 +128,56 @@ export function settlement(kind: Settlement["kind"], said: { delayMs: number | u
 }
 
 export function enqueue(queue: string, message: NewMessage): Command {
-  return { kind: "enqueue", queue: queueName(queue), message: { key: key(message.key), content: content(message.content) } };
+  return {
+    kind: "enqueue",
+    queue: queueName(queue),
+    message: { key: key(message.key), content: content(message.content) },
+  };
 }
 
 export function enqueueBatch(queue: string, messages: readonly NewMessage[]): Command {
   if (messages.length === 0 || messages.length > limits.batchMessages) {
-    throw new Malformed("messages", `${messages.length} messages; expected 1 to ${limits.batchMessages}`);
+    throw new Malformed(
+      "messages",
+      `${messages.length} messages; expected 1 to ${limits.batchMessages}`,
+    );
   }
   let bytes = 0;
   messages.forEach((message, i) => {
     key(message.key, `messages[${i}].key`);
     bytes += content(message.content, `messages[${i}].content`).length;
   });
-  if (bytes > limits.batchBytes) throw new Malformed("messages", `${bytes} bytes together; expected at most ${limits.batchBytes}`, "TOO_LARGE");
+  if (bytes > limits.batchBytes)
+    throw new Malformed(
+      "messages",
+      `${bytes} bytes together; expected at most ${limits.batchBytes}`,
+      "TOO_LARGE",
+    );
   return { kind: "enqueue-batch", queue: queueName(queue), messages };
 }
 
-export function receive(queue: string, said: { maxMessages: number; maxWaitMs: number; leaseMs: number }): Command {
+export function receive(
+  queue: string,
+  said: { maxMessages: number; maxWaitMs: number; leaseMs: number },
+): Command {
   return {
     kind: "receive",
     queue: queueName(queue),
-    maxMessages: said.maxMessages === 0 ? 1 : whole(said.maxMessages, "max_messages", 1, limits.receiveMessages),
+    maxMessages:
+      said.maxMessages === 0
+        ? 1
+        : whole(said.maxMessages, "max_messages", 1, limits.receiveMessages),
     maxWaitMs: whole(said.maxWaitMs, "max_wait_ms", 0, limits.receiveWaitMs),
     leaseMs: leaseMs(said.leaseMs),
   };
 }
 
-export function subscribe(said: { consumer: number; queue: string; credit: number; leaseMs: number }): Command {
+export function subscribe(said: {
+  consumer: number;
+  queue: string;
+  credit: number;
+  leaseMs: number;
+}): Command {
   return {
     kind: "subscribe",
     consumer: whole(said.consumer, "consumer", 1, 2 ** 31),
@@ -131,7 +193,11 @@ export interface SaidOptions {
   readonly maxInFlightPerKey?: number;
   readonly leaseMs?: number;
   readonly maxAttempts?: number;
-  readonly retry?: { readonly initialMs?: number; readonly multiplier?: number; readonly maxMs?: number } | null;
+  readonly retry?: {
+    readonly initialMs?: number;
+    readonly multiplier?: number;
+    readonly maxMs?: number;
+  } | null;
   readonly onExhausted?: unknown;
   readonly deadLetterQueue?: string;
   readonly maxMessages?: number;
@@ -145,16 +211,38 @@ export interface SaidOptions {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The options that were said, and no others. `retry` is completed from `base`. */
-export function queueOptions(said: SaidOptions | null | undefined, base: QueueOptions): Partial<QueueOptions> {
+export function queueOptions(
+  said: SaidOptions | null | undefined,
+  base: QueueOptions,
+): Partial<QueueOptions> {
   const options: Writable<Partial<QueueOptions>> = {};
   if (said === null || said === undefined) return options;
-  const number = (field: "maxInFlightPerKey" | "leaseMs" | "maxAttempts" | "maxMessages" | "maxBytes" | "maxMessageBytes", name: string, min: number, max: number): void => {
+  const number = (
+    field:
+      | "maxInFlightPerKey"
+      | "leaseMs"
+      | "maxAttempts"
+      | "maxMessages"
+      | "maxBytes"
+      | "maxMessageBytes",
+    name: string,
+    min: number,
+    max: number,
+  ): void => {
     const value = said[field];
     if (value !== undefined) options[field] = whole(value, `options.${name}`, min, max);
   };
-  const ordering = oneOf(said.ordering, "options.ordering", "ORDERING_UNSPECIFIED", { KEY: "key", TOTAL: "total", NONE: "none" } as const);
+  const ordering = oneOf(said.ordering, "options.ordering", "ORDERING_UNSPECIFIED", {
+    KEY: "key",
+    TOTAL: "total",
+    NONE: "none",
+  } as const);
   if (ordering !== undefined) options.ordering = ordering;
-  const onExhausted = oneOf(said.onExhausted, "options.on_exhausted", "ON_EXHAUSTED_UNSPECIFIED", { PARK: "park", DEAD_LETTER: "dead-letter", DISCARD: "discard" } as const);
+  const onExhausted = oneOf(said.onExhausted, "options.on_exhausted", "ON_EXHAUSTED_UNSPECIFIED", {
+    PARK: "park",
+    DEAD_LETTER: "dead-letter",
+    DISCARD: "discard",
+  } as const);
   if (onExhausted !== undefined) options.onExhausted = onExhausted;
   number("maxInFlightPerKey", "max_in_flight_per_key", 1, limits.inFlightPerKey);
   number("leaseMs", "lease_ms", limits.leaseMs.min, limits.leaseMs.max);
@@ -162,38 +250,74 @@ export function queueOptions(said: SaidOptions | null | undefined, base: QueueOp
   number("maxMessages", "max_messages", 0, Number.MAX_SAFE_INTEGER);
   number("maxBytes", "max_bytes", 0, Number.MAX_SAFE_INTEGER);
   number("maxMessageBytes", "max_message_bytes", 1, limits.contentBytes);
-  if (said.retry !== null && said.retry !== undefined) options.retry = retry(said.retry, base.retry);
-  if (said.deadLetterQueue !== undefined) options.deadLetterQueue = said.deadLetterQueue === "" ? "" : queueName(said.deadLetterQueue, "options.dead_letter_queue");
+  if (said.retry !== null && said.retry !== undefined)
+    options.retry = retry(said.retry, base.retry);
+  if (said.deadLetterQueue !== undefined)
+    options.deadLetterQueue =
+      said.deadLetterQueue === ""
+        ? ""
+        : queueName(said.deadLetterQueue, "options.dead_letter_queue");
   if (said.paused !== undefined) options.paused = said.paused;
-  if (said.setLabels === true || Object.keys(said.labels ?? {}).length > 0) options.labels = labels(said.labels ?? {});
+  if (said.setLabels === true || Object.keys(said.labels ?? {}).length > 0)
+    options.labels = labels(said.labels ?? {});
   return options;
 }
 
-function retry(said: NonNullable<SaidOptions["retry"]>, base: QueueOptions["retry"]): QueueOptions["retry"] {
-  const initialMs = said.initialMs === undefined ? base.initialMs : whole(said.initialMs, "options.retry.initial_ms", 1, limits.retryMs);
-  const maxMs = said.maxMs === undefined ? base.maxMs : whole(said.maxMs, "options.retry.max_ms", 1, limits.leaseMs.max);
+function retry(
+  said: NonNullable<SaidOptions["retry"]>,
+  base: QueueOptions["retry"],
+): QueueOptions["retry"] {
+  const initialMs =
+    said.initialMs === undefined
+      ? base.initialMs
+      : whole(said.initialMs, "options.retry.initial_ms", 1, limits.retryMs);
+  const maxMs =
+    said.maxMs === undefined
+      ? base.maxMs
+      : whole(said.maxMs, "options.retry.max_ms", 1, limits.leaseMs.max);
   const multiplier = said.multiplier ?? base.multiplier;
-  if (!(multiplier >= 1 && multiplier <= limits.retryMultiplier)) throw new Malformed("options.retry.multiplier", `options.retry.multiplier is ${multiplier}; expected 1 to ${limits.retryMultiplier}`);
+  if (!(multiplier >= 1 && multiplier <= limits.retryMultiplier))
+    throw new Malformed(
+      "options.retry.multiplier",
+      `options.retry.multiplier is ${multiplier}; expected 1 to ${limits.retryMultiplier}`,
+    );
   return { initialMs, multiplier, maxMs };
 }
 
 function labels(said: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(said);
-  if (entries.length > limits.labels) throw new Malformed("options.labels", `${entries.length} labels; expected at most ${limits.labels}`);
+  if (entries.length > limits.labels)
+    throw new Malformed(
+      "options.labels",
+      `${entries.length} labels; expected at most ${limits.labels}`,
+    );
   // Sorted, so that the same labels are the same bytes in the log (G1).
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [name, value] of entries) {
     for (const text of [name, value]) {
-      if (Buffer.byteLength(text) > limits.labelBytes) throw new Malformed("options.labels", `a label has more than ${limits.labelBytes} bytes: ${quoted(text)}`);
+      if (Buffer.byteLength(text) > limits.labelBytes)
+        throw new Malformed(
+          "options.labels",
+          `a label has more than ${limits.labelBytes} bytes: ${quoted(text)}`,
+        );
     }
   }
   return Object.fromEntries(entries.map(([name, value]) => [bytesOf(name), bytesOf(value)]));
 }
 
-function oneOf<T extends string>(said: unknown, field: string, unspecified: string, names: Readonly<Record<string, T>>): T | undefined {
+function oneOf<T extends string>(
+  said: unknown,
+  field: string,
+  unspecified: string,
+  names: Readonly<Record<string, T>>,
+): T | undefined {
   if (said === undefined || said === unspecified) return undefined;
   const found = typeof said === "string" ? names[said] : undefined;
-  if (found === undefined) throw new Malformed(field, `${field} is ${String(said)}; expected ${Object.keys(names).join(", ")}`);
+  if (found === undefined)
+    throw new Malformed(
+      field,
+      `${field} is ${String(said)}; expected ${Object.keys(names).join(", ")}`,
+    );
   return found;
 }
 

@@ -8,7 +8,11 @@ import type { Incarnations } from "./grpc/handshake.ts";
 const fileName = "members";
 const bytesMax = 64 * 1024;
 
-export async function openIncarnations(disk: Disk, directory: string, failed: (error: unknown) => void): Promise<Incarnations> {
+export async function openIncarnations(
+  disk: Disk,
+  directory: string,
+  failed: (error: unknown) => void,
+): Promise<Incarnations> {
   const known = new Map<NodeId, string>();
   if ((await disk.list(directory)).includes(fileName)) {
     const text = (await readWhole(disk, `${directory}/${fileName}`, bytesMax)).toString("utf8");
@@ -23,7 +27,9 @@ export async function openIncarnations(disk: Disk, directory: string, failed: (e
     remember: (peer, incarnation) => {
       known.set(peer, incarnation);
       const text = [...known].map(([id, name]) => `${id} ${name}\n`).join("");
-      writing = writing.then(() => replaceFile(disk, directory, fileName, Buffer.from(text))).catch(failed);
+      writing = writing
+        .then(() => replaceFile(disk, directory, fileName, Buffer.from(text)))
+        .catch(failed);
     },
   };
 }

@@ -43,7 +43,10 @@ export class Leadership {
   }
 
   /** To be called at each tick of a leader whose state machine is up to date. */
-  tick(machine: Machine, submit: (origin: Origin, command: Command, done: () => void) => void): void {
+  tick(
+    machine: Machine,
+    submit: (origin: Origin, command: Command, done: () => void) => void,
+  ): void {
     const now = this.#clock.monotonicMs();
     if (this.#alive.size > 0 && now - this.#keptAliveAt >= keepAliveMs) {
       this.#keptAliveAt = now;

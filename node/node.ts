@@ -6,7 +6,16 @@
 
 import type { Logger } from "pino";
 import type { Command, Machine, Origin } from "../queue/index.ts";
-import { Raft, type Input, type Message, type NodeId, type Output, type Persist, type RaftConfig, type RaftStatus } from "../raft/index.ts";
+import {
+  Raft,
+  type Input,
+  type Message,
+  type NodeId,
+  type Output,
+  type Persist,
+  type RaftConfig,
+  type RaftStatus,
+} from "../raft/index.ts";
 import { Applier } from "./applier.ts";
 import { startTicker, type Clock, type Timer } from "./clock.ts";
 import type { MemberAddress, ServerConfig } from "./config.ts";
@@ -78,12 +87,19 @@ export class Node {
     this.id = config.nodeId;
     this.#members = new Map(config.members.map((member) => [member.id, member]));
     this.#applier = this.#newApplier(ports.state);
-    this.#raft = new Raft(raftConfig(config, ports.random), { ...ports.restored, applied: ports.state.machine.appliedIndex });
+    this.#raft = new Raft(raftConfig(config, ports.random), {
+      ...ports.restored,
+      applied: ports.state.machine.appliedIndex,
+    });
     this.#leader = { term: this.#raft.status().term, id: undefined };
     this.#leadership = new Leadership(ports.clock);
     this.#proposer = new Proposer(
       ports.clock,
-      { entryBytesMax: config.entryBytesMax, entriesInFlightMax, backlogBytesMax: proposerBacklogBytesMax },
+      {
+        entryBytesMax: config.entryBytesMax,
+        entriesInFlightMax,
+        backlogBytesMax: proposerBacklogBytesMax,
+      },
       () => this.#leadership.stamp(),
       (payload) => this.#proposed(payload),
     );
@@ -127,7 +143,11 @@ export class Node {
   get whereabouts(): { readonly nodeId: NodeId; readonly leader: LeaderAddress | undefined } {
     const { id, term } = this.#leader;
     const address = id === undefined ? undefined : this.#members.get(id);
-    return { nodeId: this.id, leader: address === undefined ? undefined : { nodeId: address.id, endpoint: address.client, term } };
+    return {
+      nodeId: this.id,
+      leader:
+        address === undefined ? undefined : { nodeId: address.id, endpoint: address.client, term },
+    };
   }
 
   get ready(): boolean {
@@ -158,7 +178,8 @@ export class Node {
 
   /** Resolves when this node's state machine holds everything that was acknowledged before the call (P2). @throws {NotLeading} */
   linearizable(): Promise<void> {
-    if (!this.#leads || this.#dead) return Promise.reject(new NotLeading("this node does not lead"));
+    if (!this.#leads || this.#dead)
+      return Promise.reject(new NotLeading("this node does not lead"));
     return this.#waiting.read((id) => this.#input({ kind: "read", id }));
   }
 
@@ -256,7 +277,10 @@ export class Node {
   #tick(): void {
     if (this.#dead) return;
     this.#input({ kind: "tick" });
-    if (this.ready && !this.#closing) this.#leadership.tick(this.machine, (origin, command, done) => this.submit(origin, command, done));
+    if (this.ready && !this.#closing)
+      this.#leadership.tick(this.machine, (origin, command, done) =>
+        this.submit(origin, command, done),
+      );
   }
 
   // ---------------------------------------------------------------- apply
@@ -271,7 +295,8 @@ export class Node {
         else this.#waiting.receive(origin.session, origin.sequence, respond);
       },
       applied: (index, { grants, completions }) => {
-        for (const { session, sequence, answer } of completions) this.#waiting.completed(session, sequence, answer);
+        for (const { session, sequence, answer } of completions)
+          this.#waiting.completed(session, sequence, answer);
         if (this.#leads) this.streams.granted(grants);
         this.#input({ kind: "applied", index });
         this.#waiting.applied(index);
@@ -349,7 +374,12 @@ export class Node {
     this.#closing = true;
     this.#proposer.close();
     const end = this.#ports.clock.monotonicMs() + this.#config.drainMs;
-    while (!this.#dead && this.#leads && !this.#proposer.idle && this.#ports.clock.monotonicMs() < end) {
+    while (
+      !this.#dead &&
+      this.#leads &&
+      !this.#proposer.idle &&
+      this.#ports.clock.monotonicMs() < end
+    ) {
       await new Promise<void>((resolve) => this.#ports.clock.after(5, resolve));
     }
     this.#waiting.abandonReceives({ kind: "shutting-down" });

@@ -125,7 +125,15 @@ export function messageBytes(message: Message): number {
       return bytes;
     }
     case "snapshot-chunk":
-      return envelopeBytes + idBytes + membershipBytes(message.snapshot.membership) + 4 + 1 + 4 + message.data.length;
+      return (
+        envelopeBytes +
+        idBytes +
+        membershipBytes(message.snapshot.membership) +
+        4 +
+        1 +
+        4 +
+        message.data.length
+      );
     default:
       return 64;
   }
@@ -196,7 +204,8 @@ export function encodeMessage(message: Message): Buffer {
 export function decodeMessage(bytes: Buffer): Message {
   const reader = new Reader(bytes);
   const found = reader.u8();
-  if (found !== version) throw new MalformedMessage(`message version ${found}; expected ${version}`);
+  if (found !== version)
+    throw new MalformedMessage(`message version ${found}; expected ${version}`);
   const kind = kinds[reader.u8()];
   const envelope = { from: reader.u32(), to: reader.u32(), term: reader.u48() };
   const message = readBody(kind, envelope, reader);
@@ -204,7 +213,11 @@ export function decodeMessage(bytes: Buffer): Message {
   return message;
 }
 
-function readBody(kind: Message["kind"] | undefined, envelope: { from: number; to: number; term: number }, reader: Reader): Message {
+function readBody(
+  kind: Message["kind"] | undefined,
+  envelope: { from: number; to: number; term: number },
+  reader: Reader,
+): Message {
   switch (kind) {
     case "pre-vote-request":
     case "timeout-now":
@@ -223,7 +236,9 @@ function readBody(kind: Message["kind"] | undefined, envelope: { from: number; t
       const previous = reader.id();
       const accepted = reader.u8() === 1;
       const id = reader.id();
-      const outcome = accepted ? ({ kind: "accepted", match: id.index } as const) : ({ kind: "refused", conflict: id } as const);
+      const outcome = accepted
+        ? ({ kind: "accepted", match: id.index } as const)
+        : ({ kind: "refused", conflict: id } as const);
       return { kind, ...envelope, previous, outcome };
     }
     case "heartbeat":

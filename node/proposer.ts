@@ -48,7 +48,12 @@ export class Proposer {
   #closed: Unanswered | undefined;
   readonly #onRoom: (() => void)[] = [];
 
-  constructor(clock: Clock, options: ProposerOptions, stamp: () => number, propose: (payload: Uint8Array) => Proposed) {
+  constructor(
+    clock: Clock,
+    options: ProposerOptions,
+    stamp: () => number,
+    propose: (payload: Uint8Array) => Proposed,
+  ) {
     this.#clock = clock;
     this.#options = options;
     this.#stamp = stamp;
@@ -101,7 +106,8 @@ export class Proposer {
       if (proposed.kind === "refused" && proposed.reason === "uncommitted-limit") break;
       this.#sealed.shift();
       this.#sealedBytes -= next.payload.length;
-      if (proposed.kind === "appended") this.#inFlight.push({ id: proposed.id, waiting: next.waiting });
+      if (proposed.kind === "appended")
+        this.#inFlight.push({ id: proposed.id, waiting: next.waiting });
       else for (const respond of next.waiting) respond?.({ kind: "not-leader" });
     }
     if (this.#onRoom.length > 0 && !this.full) for (const run of this.#onRoom.splice(0)) run();
@@ -119,7 +125,8 @@ export class Proposer {
   /** Everything up to `index` is applied. */
   applied(index: number): void {
     let done = 0;
-    while (done < this.#inFlight.length && (this.#inFlight[done]?.id.index ?? 0) <= index) done += 1;
+    while (done < this.#inFlight.length && (this.#inFlight[done]?.id.index ?? 0) <= index)
+      done += 1;
     if (done > 0) this.#inFlight.splice(0, done);
     this.#flush();
   }
@@ -131,8 +138,10 @@ export class Proposer {
     const gathered = this.#gathered.splice(0);
     this.#sealedBytes = 0;
     this.#writer.reset();
-    for (const batch of inFlight) for (const respond of batch.waiting) respond?.({ kind: "unknown" });
-    for (const batch of sealed) for (const respond of batch.waiting) respond?.({ kind: "not-leader" });
+    for (const batch of inFlight)
+      for (const respond of batch.waiting) respond?.({ kind: "unknown" });
+    for (const batch of sealed)
+      for (const respond of batch.waiting) respond?.({ kind: "not-leader" });
     for (const respond of gathered) respond?.({ kind: "not-leader" });
     for (const run of this.#onRoom.splice(0)) run();
   }

@@ -36,6 +36,13 @@ function keyBytes(key: Bytes): Buffer {
   return Buffer.from(key, "latin1");
 }
 
+/** Before a batch of the binding exists: one that is given up half way would keep the database from closing. */
+function assertKeys(writes: readonly Write[]): void {
+  for (const write of writes) {
+    if (write.kind !== "delete-range" && write.key === "") keyBytes(write.key);
+  }
+}
+
 export class RocksStore implements OrderedStore {
   private readonly database: RocksDB;
   private readonly directory: string;
@@ -90,6 +97,7 @@ export class RocksStore implements OrderedStore {
 
   async write(writes: readonly Write[]): Promise<void> {
     this.assertUsable();
+    assertKeys(writes);
     const turn = this.latest.then(() => this.writeNow(writes));
     // The next write waits for this one; that this one failed it learns from `failure`.
     this.latest = turn.catch(() => undefined);
@@ -172,8 +180,9 @@ async function getMany(
   keys: readonly Bytes[],
 ): Promise<(Uint8Array | undefined)[]> {
   if (keys.length === 0) return [];
+  const encoded = keys.map(keyBytes);
   const batch = session.read({ capacity: keys.length, autoDestroy: true });
-  const values = Promise.all(keys.map((key) => batch.get(keyBytes(key))));
+  const values = Promise.all(encoded.map((key) => batch.get(key)));
   batch.tryFlush();
   return (await values).map((value) => value ?? undefined);
 }

@@ -40,10 +40,21 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     }
   };
   const disk = new NodeDisk();
-  const { identity } = await openIdentity(disk, config.data, { clusterId: config.clusterId, nodeId: config.nodeId });
-  const { directory: states, state, installed } = await StateDirectory.open(disk, `${config.data}/state`, RocksStore, config);
+  const { identity } = await openIdentity(disk, config.data, {
+    clusterId: config.clusterId,
+    nodeId: config.nodeId,
+  });
+  const {
+    directory: states,
+    state,
+    installed,
+  } = await StateDirectory.open(disk, `${config.data}/state`, RocksStore, config);
   const opened = await openLog(disk, config, logger, fatal, installed);
-  const me = { clusterId: config.clusterId, nodeId: config.nodeId, incarnation: identity.incarnation };
+  const me = {
+    clusterId: config.clusterId,
+    nodeId: config.nodeId,
+    incarnation: identity.incarnation,
+  };
   const members = new Set(config.members.map((member) => member.id));
   const incarnations = await openIncarnations(disk, config.data, fatal);
   const late: { events?: TransportEvents } = {};
@@ -59,13 +70,28 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     connect: (events) => {
       late.events = events;
       const peers = config.members.filter((member) => member.id !== config.nodeId);
-      return new PeerLinks(peers, { me, clock: systemClock, logger, members, incarnations, unreachable: (peer) => events.unreachable(peer) });
+      return new PeerLinks(peers, {
+        me,
+        clock: systemClock,
+        logger,
+        members,
+        incarnations,
+        unreachable: (peer) => events.unreachable(peer),
+      });
     },
   });
   const listening: Listening[] = [];
   try {
     if (late.events === undefined) throw new Error("the node did not connect its transport");
-    listening.push(await servePeers(config.peerListen, { me, members, incarnations, logger, events: late.events }));
+    listening.push(
+      await servePeers(config.peerListen, {
+        me,
+        members,
+        incarnations,
+        logger,
+        events: late.events,
+      }),
+    );
     listening.push(
       await serveClients(config.listen, {
         node,
@@ -83,7 +109,16 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     await Promise.all(listening.map((server) => server.stop(0)));
     throw error;
   }
-  logger.info({ version, listen: config.listen, peerListen: config.peerListen, members: config.members, applied: node.machine.appliedIndex }, "serving");
+  logger.info(
+    {
+      version,
+      listen: config.listen,
+      peerListen: config.peerListen,
+      members: config.members,
+      applied: node.machine.appliedIndex,
+    },
+    "serving",
+  );
   return {
     stop: async () => {
       logger.info("stopping: finishing what is under way");
@@ -94,15 +129,31 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   };
 }
 
-async function openLog(disk: NodeDisk, config: ServerConfig, logger: Logger, fatal: (error: unknown) => void, installed: Installed | undefined): Promise<OpenedLog> {
+async function openLog(
+  disk: NodeDisk,
+  config: ServerConfig,
+  logger: Logger,
+  fatal: (error: unknown) => void,
+  installed: Installed | undefined,
+): Promise<OpenedLog> {
   const options = {
     decodeMembership: (payload: Uint8Array) => decodeMembership(payload).membership,
-    initialMembership: { voters: config.members.map((member) => member.id).sort((a, b) => a - b), learners: [] },
+    initialMembership: {
+      voters: config.members.map((member) => member.id).sort((a, b) => a - b),
+      learners: [],
+    },
     segmentBytes: config.segmentBytes,
     onFailure: fatal,
   };
   const opened = await DurableLog.open(disk, `${config.data}/log`, options);
-  logger.info({ verdict: opened.verdict, last: opened.restored.lastIndex, term: opened.restored.hardState.term }, "log opened");
+  logger.info(
+    {
+      verdict: opened.verdict,
+      last: opened.restored.lastIndex,
+      term: opened.restored.hardState.term,
+    },
+    "log opened",
+  );
   if (installed === undefined || !isMissing(opened, installed)) return opened;
   // The process ended between the arrival of a snapshot and the log's restart behind it (state-directory.ts G1).
   await opened.log.reset(installed.snapshot, installed.chain);

@@ -27,15 +27,25 @@ export function encodeChunk(chain: number, rows: readonly Row[]): Buffer {
 }
 
 /** undefined: damaged on the way. */
-export function decodeChunk(data: Uint8Array): { readonly chain: number; readonly rows: readonly Row[] } | undefined {
+export function decodeChunk(
+  data: Uint8Array,
+): { readonly chain: number; readonly rows: readonly Row[] } | undefined {
   const chunk = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  if (chunk.length < headBytes || chunk[4] !== version || chunk.readUInt32LE(0) !== crc32c(chunk.subarray(4))) return undefined;
+  if (
+    chunk.length < headBytes ||
+    chunk[4] !== version ||
+    chunk.readUInt32LE(0) !== crc32c(chunk.subarray(4))
+  )
+    return undefined;
   const rows: Row[] = [];
   let at = headBytes;
   while (at < chunk.length) {
     const keyEnd = at + 4 + chunk.readUInt32LE(at);
     const valueEnd = keyEnd + 4 + chunk.readUInt32LE(keyEnd);
-    rows.push({ key: chunk.toString("latin1", at + 4, keyEnd), value: chunk.subarray(keyEnd + 4, valueEnd) });
+    rows.push({
+      key: chunk.toString("latin1", at + 4, keyEnd),
+      value: chunk.subarray(keyEnd + 4, valueEnd),
+    });
     at = valueEnd;
   }
   return { chain: chunk.readUInt32LE(5), rows };

@@ -12,7 +12,8 @@ import type { State, StateDirectory } from "./state-directory.ts";
 export class SnapshotReceiver {
   readonly #states: StateDirectory;
   readonly #logger: Logger;
-  #incoming: { readonly store: OrderedStore; readonly generation: number; chain: number } | undefined;
+  #incoming:
+    { readonly store: OrderedStore; readonly generation: number; chain: number } | undefined;
 
   constructor(states: StateDirectory, logger: Logger) {
     this.#states = states;
@@ -38,17 +39,29 @@ export class SnapshotReceiver {
     await store.write(decoded.rows.map(({ key, value }) => ({ kind: "put", key, value })));
     if (!done) return true;
     const [meta] = await store.getMany([metaRow]);
-    const good = meta !== undefined && decodeMeta(meta).appliedIndex === snapshot.last.index && decoded.chain === incoming.chain;
-    if (!good) this.#logger.warn({ from }, "snapshot: not the state that it claims to be; asking again");
+    const good =
+      meta !== undefined &&
+      decodeMeta(meta).appliedIndex === snapshot.last.index &&
+      decoded.chain === incoming.chain;
+    if (!good)
+      this.#logger.warn({ from }, "snapshot: not the state that it claims to be; asking again");
     return good;
   }
 
   /** Makes the received state the present one, and closes `old`. */
-  async install(snapshot: SnapshotId, old: OrderedStore): Promise<{ readonly state: State; readonly chain: number }> {
+  async install(
+    snapshot: SnapshotId,
+    old: OrderedStore,
+  ): Promise<{ readonly state: State; readonly chain: number }> {
     const incoming = this.#incoming;
     assert(incoming !== undefined, "V2: installing what was received");
     this.#incoming = undefined;
-    const state = await this.#states.adopt(incoming.store, incoming.generation, { snapshot, chain: incoming.chain }, old);
+    const state = await this.#states.adopt(
+      incoming.store,
+      incoming.generation,
+      { snapshot, chain: incoming.chain },
+      old,
+    );
     this.#logger.info({ index: snapshot.last.index }, "snapshot: installed");
     return { state, chain: incoming.chain };
   }

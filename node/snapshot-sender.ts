@@ -3,7 +3,14 @@
 //   X2. One transfer per follower, one chunk in memory each (R11); a transfer that nobody asks for is closed.
 
 import type { Logger } from "pino";
-import { decodeMeta, metaRow, stateRange, type OrderedStore, type Row, type StoreSnapshot } from "../queue/index.ts";
+import {
+  decodeMeta,
+  metaRow,
+  stateRange,
+  type OrderedStore,
+  type Row,
+  type StoreSnapshot,
+} from "../queue/index.ts";
 import type { Input, NodeId, SnapshotId, SnapshotRead } from "../raft/index.ts";
 import { assert } from "./assert.ts";
 import type { Clock } from "./clock.ts";
@@ -48,7 +55,8 @@ export class SnapshotSender {
   /** The log must keep the entries from here on: they follow a snapshot that is being sent. */
   get keepFrom(): number {
     let first = Infinity;
-    for (const { snapshot } of this.#transfers.values()) first = Math.min(first, snapshot.last.index + 1);
+    for (const { snapshot } of this.#transfers.values())
+      first = Math.min(first, snapshot.last.index + 1);
     return first;
   }
 
@@ -59,7 +67,11 @@ export class SnapshotSender {
     const transfer = this.#transfers.get(to);
     if (transfer === undefined) return undefined;
     const { snapshot } = transfer;
-    if (last !== undefined && (last.index !== snapshot.last.index || last.term !== snapshot.last.term)) return undefined;
+    if (
+      last !== undefined &&
+      (last.index !== snapshot.last.index || last.term !== snapshot.last.term)
+    )
+      return undefined;
     transfer.usedAt = this.#clock.monotonicMs();
     if (chunk === transfer.chunk + 1 && !transfer.done) await this.#advance(transfer);
     else if (chunk !== transfer.chunk) {
@@ -123,7 +135,8 @@ export class SnapshotSender {
 
   async #closeIdle(): Promise<void> {
     const now = this.#clock.monotonicMs();
-    for (const [to, transfer] of this.#transfers) if (now - transfer.usedAt > idleMs) await this.#close(to);
+    for (const [to, transfer] of this.#transfers)
+      if (now - transfer.usedAt > idleMs) await this.#close(to);
   }
 
   async #close(to: NodeId): Promise<void> {

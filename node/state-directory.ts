@@ -50,7 +50,13 @@ export class StateDirectory {
   readonly #options: MachineOptions;
   #current: Current;
 
-  private constructor(disk: Disk, path: string, stores: Stores, options: MachineOptions, current: Current) {
+  private constructor(
+    disk: Disk,
+    path: string,
+    stores: Stores,
+    options: MachineOptions,
+    current: Current,
+  ) {
     this.#disk = disk;
     this.#path = path;
     this.#stores = stores;
@@ -59,16 +65,31 @@ export class StateDirectory {
   }
 
   /** @throws {CorruptState} naming the file and what to do. */
-  static async open(disk: Disk, path: string, stores: Stores, options: MachineOptions): Promise<{ directory: StateDirectory; state: State; installed: Installed | undefined }> {
+  static async open(
+    disk: Disk,
+    path: string,
+    stores: Stores,
+    options: MachineOptions,
+  ): Promise<{ directory: StateDirectory; state: State; installed: Installed | undefined }> {
     await disk.makeDirectory(path);
     const names = await disk.list(path);
     let current: Current = { generation: 1, installed: undefined };
-    if (names.includes(currentName)) current = decodeCurrent(`${path}/${currentName}`, await readWhole(disk, `${path}/${currentName}`, bytesMax));
+    if (names.includes(currentName))
+      current = decodeCurrent(
+        `${path}/${currentName}`,
+        await readWhole(disk, `${path}/${currentName}`, bytesMax),
+      );
     else await replaceFile(disk, path, currentName, encodeCurrent(current));
-    for (const name of names) if (/^\d+$/.test(name) && Number(name) !== current.generation) await stores.destroy(`${path}/${name}`);
+    for (const name of names)
+      if (/^\d+$/.test(name) && Number(name) !== current.generation)
+        await stores.destroy(`${path}/${name}`);
     const directory = new StateDirectory(disk, path, stores, options, current);
     const store = await stores.open(directory.#pathOf(current.generation));
-    return { directory, state: { store, machine: await directory.#load(store) }, installed: current.installed };
+    return {
+      directory,
+      state: { store, machine: await directory.#load(store) },
+      installed: current.installed,
+    };
   }
 
   /** An empty store for a state that is being received. */
@@ -79,7 +100,12 @@ export class StateDirectory {
   }
 
   /** G1. */
-  async adopt(store: OrderedStore, generation: number, installed: Installed, old: OrderedStore): Promise<State> {
+  async adopt(
+    store: OrderedStore,
+    generation: number,
+    installed: Installed,
+    old: OrderedStore,
+  ): Promise<State> {
     assert(generation === this.#current.generation + 1, "G1: generations follow one another");
     await store.flush();
     const next = { generation, installed };
@@ -94,7 +120,8 @@ export class StateDirectory {
   /** Reads everything but the messages. */
   async #load(store: OrderedStore): Promise<Machine> {
     const loader = new Loader(this.#options);
-    for await (const rows of store.range(loadRange.from, loadRange.to)) for (const { key, value } of rows) loader.row(key, value);
+    for await (const rows of store.range(loadRange.from, loadRange.to))
+      for (const { key, value } of rows) loader.row(key, value);
     return loader.finish();
   }
 
@@ -112,9 +139,18 @@ function decodeCurrent(path: string, bytes: Buffer): Current {
   const line = bytes.toString("utf8").trimEnd();
   const text = line.slice(9);
   if (line.slice(0, 8) !== crc32c(Buffer.from(text)).toString(16).padStart(8, "0")) {
-    throw new CorruptState(`${path} is damaged (its checksum does not match): this node's state cannot be trusted. Replace the node: wipe its data directory and add it under a new number`);
+    throw new CorruptState(
+      `${path} is damaged (its checksum does not match): this node's state cannot be trusted. Replace the node: wipe its data directory and add it under a new number`,
+    );
   }
-  const { version, generation, installed } = JSON.parse(text) as { version: number; generation: number; installed: Installed | null };
-  if (version !== 1) throw new CorruptState(`${path} has format ${version}, which this version of raftq does not know`);
+  const { version, generation, installed } = JSON.parse(text) as {
+    version: number;
+    generation: number;
+    installed: Installed | null;
+  };
+  if (version !== 1)
+    throw new CorruptState(
+      `${path} has format ${version}, which this version of raftq does not know`,
+    );
   return { generation, installed: installed ?? undefined };
 }

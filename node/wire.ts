@@ -31,7 +31,13 @@ export function deliveryBytes(grant: Grant, message: StoredMessage): DeliveryByt
     deadLetter:
       deadLetter === undefined
         ? undefined
-        : { cause: causes[deadLetter.cause], attempts: deadLetter.attempts, error: textOf(deadLetter.error), queue: deadLetter.queue, messageIdBytes: deadLetter.messageId },
+        : {
+            cause: causes[deadLetter.cause],
+            attempts: deadLetter.attempts,
+            error: textOf(deadLetter.error),
+            queue: deadLetter.queue,
+            messageIdBytes: deadLetter.messageId,
+          },
   };
 }
 
@@ -43,7 +49,10 @@ export function deliveryObject(grant: Grant, message: StoredMessage): object {
     key: textOf(keyBytes),
     messageId: textOf(id),
     content: decodeContent(message.content),
-    deadLetter: deadLetter === undefined ? null : { ...deadLetter, messageId: textOf(deadLetter.messageIdBytes) },
+    deadLetter:
+      deadLetter === undefined
+        ? null
+        : { ...deadLetter, messageId: textOf(deadLetter.messageIdBytes) },
   };
 }
 
@@ -59,7 +68,9 @@ export function queueObject(info: QueueInfo): object {
       ...options,
       ordering: orderings[options.ordering],
       onExhausted: exhausted[options.onExhausted],
-      labels: Object.fromEntries(Object.entries(options.labels).map(([name, value]) => [textOf(name), textOf(value)])),
+      labels: Object.fromEntries(
+        Object.entries(options.labels).map(([name, value]) => [textOf(name), textOf(value)]),
+      ),
       setLabels: false,
     },
     redeliveredNack: redelivered.nack,

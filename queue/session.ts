@@ -86,10 +86,10 @@ export function attach(state: State, session: Session, attached: boolean): Reply
   return done;
 }
 
-/** The timer of a session: it may have shown life since the timer was set. */
+/** The timer of a session. If it has shown life since the timer was set, its real deadline gets its turn among the others (T2). */
 export function fireSession(state: State, session: Session): void {
   const deadline = deadlineAfter(session.lastSeen, session.ttlMs);
-  if (deadline <= state.leaseClock) endSession(state, session);
+  if (deadline === session.deadline) endSession(state, session);
   else state.timers.set(session, deadline);
 }
 

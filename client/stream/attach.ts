@@ -1,12 +1,13 @@
 // Finds the leader and attaches a session's stream to it, once for each loss of the stream.
 
+import type { ServerFrame } from "../../proto/frame.ts";
 import type { Failure } from "../channel.ts";
 import type { Channels } from "../channels.ts";
 import { pause, type Clock } from "../clock.ts";
-import { closedError, QueueError, status } from "../errors.ts";
+import { closedError, type QueueError } from "../errors.ts";
 import type { LeaderFinder } from "../leader.ts";
 import { errorOf, pauseMs, verdictOf } from "../retry.ts";
-import { Connection, type ConnectionEvents, unavailable } from "./connection.ts";
+import { Connection, unavailable } from "./connection.ts";
 
 export interface AttachParts {
   readonly channels: Channels;
@@ -16,18 +17,21 @@ export interface AttachParts {
   readonly closed: AbortSignal;
 }
 
-/** How an attached stream ended. */
-export interface Ended {
-  readonly failure: Failure;
-  readonly silent: boolean;
-}
-
+/** The session is over: nothing of it may be sent again. */
 export class SessionGone extends Error {
   readonly error: QueueError;
   constructor(error: QueueError) {
     super(error.message);
     this.error = error;
   }
+}
+
+/** What the session hears of its stream. */
+export interface StreamEvents {
+  onAttached(connection: Connection, nextSequence: number, term: number): void;
+  onFrame(frame: ServerFrame): void;
+  onRoom(): void;
+  onFailedTry(failure: Failure): void;
 }
 
 /**
@@ -38,47 +42,76 @@ export async function attachAndRun(
   parts: AttachParts,
   sessionId: string,
   heartbeatMs: number,
-  events: Omit<ConnectionEvents, "onEnd"> & {
-    onOpen(connection: Connection): void;
-    onFailedTry(failure: Failure): void;
-  },
-): Promise<Ended> {
-  for (let round = 0; ; ) {
+  events: StreamEvents,
+): Promise<Failure> {
+  for (let round = 0; ;) {
     if (parts.closed.aborted) throw closedError("NOT_APPLIED");
-    const endpoint = parts.leader.next();
-    let term = 0;
-    let attached = false;
-    const ended = await new Promise<Ended>((resolve) => {
-      const connection = new Connection(
-        parts.channels.to(endpoint),
-        sessionId,
-        heartbeatMs,
-        parts.clock,
-        {
-          ...events,
-          onAttached: (attachedFrame, attachedTerm) => {
-            attached = true;
-            term = attachedTerm;
-            parts.leader.leads(endpoint);
-            events.onAttached(attachedFrame, attachedTerm);
-          },
-          onEnd: (failure, silent) => resolve({ failure, silent }),
-        },
-      );
-      events.onOpen(connection);
-    });
-    learn(parts, endpoint, term, ended);
-    if (attached) return ended;
-    events.onFailedTry(ended.failure);
-    judge(ended.failure);
+    const tried = await tryEndpoint(parts, sessionId, heartbeatMs, events);
+    judge(tried.failure);
+    if (tried.attached) return tried.failure;
+    events.onFailedTry(tried.failure);
     if (parts.leader.roundIsOver()) {
       await pause(parts.clock, pauseMs(round++, parts.random), parts.closed);
     }
   }
 }
 
+interface Tried {
+  readonly attached: boolean;
+  readonly failure: Failure;
+}
+
+/** One stream to the next endpoint, from its opening to its end. */
+function tryEndpoint(
+  parts: AttachParts,
+  sessionId: string,
+  heartbeatMs: number,
+  events: StreamEvents,
+): Promise<Tried> {
+  const endpoint = parts.leader.next();
+  let term = 0;
+  let attached = false;
+  let probing = false;
+  return new Promise((resolve) => {
+    const connection = new Connection(
+      parts.channels.to(endpoint),
+      sessionId,
+      heartbeatMs,
+      parts.clock,
+      {
+        onAttached: (nextSequence, attachedTerm) => {
+          attached = true;
+          term = attachedTerm;
+          parts.leader.leads(endpoint);
+          events.onAttached(connection, nextSequence, term);
+        },
+        onFrame: (frame) => events.onFrame(frame),
+        onRoom: () => events.onRoom(),
+        onSuspect: () => {
+          if (probing) return;
+          probing = true;
+          void newerLeader(parts, endpoint, term).then((leader) => {
+            probing = false;
+            // Waiting for the watchdog would be wasted time.
+            if (leader === undefined) return;
+            connection.abandon(movedTo(leader.endpoint), true);
+            parts.leader.hinted(leader);
+          });
+        },
+        onEnd: (failure, silent) => {
+          learn(parts, endpoint, term, failure, silent);
+          resolve({ attached, failure });
+        },
+      },
+    );
+    parts.closed.addEventListener("abort", () => connection.abandon(unavailable("closed")), {
+      once: true,
+    });
+  });
+}
+
 /** @throws what makes another try pointless */
-export function judge(failure: Failure): void {
+function judge(failure: Failure): void {
   switch (verdictOf(failure)) {
     case "session-expired":
       throw new SessionGone(errorOf(failure, "UNKNOWN"));
@@ -89,8 +122,13 @@ export function judge(failure: Failure): void {
   }
 }
 
-function learn(parts: AttachParts, endpoint: string, term: number, ended: Ended): void {
-  const { failure, silent } = ended;
+function learn(
+  parts: AttachParts,
+  endpoint: string,
+  term: number,
+  failure: Failure,
+  silent: boolean,
+): void {
   if (failure.error === undefined) parts.channels.discard(endpoint);
   const hint = failure.error?.leader;
   // A gap in the sequence says nothing against this leader: the stream starts anew there.
@@ -101,7 +139,7 @@ function learn(parts: AttachParts, endpoint: string, term: number, ended: Ended)
 }
 
 /** Asks the other nodes whether they follow another leader than the one that keeps silent. */
-export async function newerLeader(
+async function newerLeader(
   parts: AttachParts,
   silentEndpoint: string,
   term: number,
@@ -122,9 +160,6 @@ export async function newerLeader(
 
 const probeMs = 300;
 
-export function movedTo(leader: { readonly endpoint: string; readonly term: number }): Failure {
-  return {
-    ...unavailable(`the leader is silent, the others follow ${leader.endpoint}`),
-    code: status.UNAVAILABLE,
-  };
+function movedTo(endpoint: string): Failure {
+  return unavailable(`the leader is silent, the others follow ${endpoint}`);
 }

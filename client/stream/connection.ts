@@ -4,13 +4,18 @@
 //   N2. A stream that is not attached after `attachMs` ends. A stream on which nothing came for `silenceMs` although a
 //       heartbeat asked for an answer ends: its server hangs, or the network swallows what it says.
 
-import { decodeServerFrame, ClientFrameWriter, MalformedFrame, type ServerFrame } from "../../proto/frame.ts";
+import {
+  decodeServerFrame,
+  ClientFrameWriter,
+  MalformedFrame,
+  type ServerFrame,
+} from "../../proto/frame.ts";
 import type { ByteStream, Channel, Failure } from "../channel.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { status } from "../errors.ts";
 
 export interface ConnectionEvents {
-  onAttached(attached: { readonly nextSequence: number; readonly ttlMs: number }, term: number): void;
+  onAttached(nextSequence: number, term: number): void;
   onFrame(frame: ServerFrame): void;
   /** There is room again after `send` said false. */
   onRoom(): void;
@@ -60,6 +65,7 @@ export class Connection {
     this.#events = events;
     this.#heartbeatMs = heartbeatMs;
     this.#openedAt = clock.now();
+    this.#timer = clock.after(tickMs, () => this.#tick());
     this.#stream = channel.connect({
       onBytes: (bytes) => this.#onBytes(bytes),
       onRoom: () => {
@@ -67,7 +73,6 @@ export class Connection {
       },
       onEnd: (failure) => this.#end(failure, false),
     });
-    this.#timer = clock.after(tickMs, () => this.#tick());
     const attach = new ClientFrameWriter();
     attach.attach(sessionId);
     this.#stream.write(attach.finish());
@@ -83,9 +88,9 @@ export class Connection {
     return this.#stream.write(frame);
   }
 
-  /** Ends the stream as if the node had. */
-  abandon(failure: Failure): void {
-    this.#end(failure, false);
+  /** Ends the stream as if the node had. `silent`: because it hangs. */
+  abandon(failure: Failure, silent = false): void {
+    this.#end(failure, silent);
   }
 
   #onBytes(bytes: Buffer): void {
@@ -103,7 +108,7 @@ export class Connection {
     if (frame.attached !== undefined && this.#state === "attaching") {
       this.#state = "attached";
       this.#lastHeartbeatAt = this.#clock.now();
-      this.#events.onAttached(frame.attached, frame.term);
+      this.#events.onAttached(frame.attached.nextSequence, frame.term);
     }
     if (this.isAttached) this.#events.onFrame(frame);
   }

@@ -1,8 +1,15 @@
 // What the consumers saw. A handler only notes it; what it means is for proof.ts to say.
 
-import type { Message } from "../../client/index.ts";
 import type { Handled } from "./proof.ts";
 import type { LedgerRow } from "./row.ts";
+
+/** What is looked at of a message. */
+export interface Noted {
+  readonly messageId: string;
+  readonly keySeq: number;
+  readonly deliveries: number;
+  readonly redelivery: string;
+}
 
 /** Deliveries after the first one, by the cause that the cluster gave; "" is none. */
 export type Redeliveries = Readonly<Record<string, number>>;
@@ -30,7 +37,7 @@ export class Recorder {
     return this.#redeliveries;
   }
 
-  note(message: Message, row: LedgerRow, fencingToken: number): void {
+  note(message: Noted, row: LedgerRow, fencingToken: number): void {
     const again = this.#seen.has(message.messageId);
     if (message.deliveries > 1 || again) {
       this.#redeliveries[message.redelivery] = (this.#redeliveries[message.redelivery] ?? 0) + 1;

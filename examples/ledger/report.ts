@@ -3,7 +3,6 @@
 import { duration, grouped, sheet, type Paint } from "../../cli/output.ts";
 import type { QueueInfo } from "../../client/index.ts";
 import type { Failover } from "./failover.ts";
-import type { Proof } from "./proof.ts";
 import type { Redeliveries } from "./recorder.ts";
 
 export interface Percentiles {

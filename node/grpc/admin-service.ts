@@ -12,12 +12,18 @@ export interface AdminContext {
   readonly tickMs: number;
 }
 
-const roles = { follower: "FOLLOWER", "pre-candidate": "CANDIDATE", candidate: "CANDIDATE", leader: "LEADER" } as const;
+const roles = {
+  follower: "FOLLOWER",
+  "pre-candidate": "CANDIDATE",
+  candidate: "CANDIDATE",
+  leader: "LEADER",
+} as const;
 const unknown = -1;
 
 export function adminService(context: AdminContext): UntypedServiceImplementation {
   return {
-    GetCluster: (_call: ServerUnaryCall<object, object>, done: sendUnaryData<object>) => done(null, cluster(context)),
+    GetCluster: (_call: ServerUnaryCall<object, object>, done: sendUnaryData<object>) =>
+      done(null, cluster(context)),
   };
 }
 
@@ -29,7 +35,13 @@ function cluster({ node, clusterId, members, version, tickMs }: AdminContext): o
     const own = id === node.id;
     const progress = status.progress.find((peer) => peer.id === id);
     const match = own ? status.durable : progress?.match;
-    const role = own ? roles[status.role] : id === whereabouts.leader?.nodeId ? "LEADER" : learners.includes(id) ? "LEARNER" : "FOLLOWER";
+    const role = own
+      ? roles[status.role]
+      : id === whereabouts.leader?.nodeId
+        ? "LEADER"
+        : learners.includes(id)
+          ? "LEARNER"
+          : "FOLLOWER";
     return {
       nodeId: id,
       endpoint: members.find((member) => member.id === id)?.client ?? "",

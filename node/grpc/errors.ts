@@ -1,7 +1,13 @@
 // What went wrong → gRPC status, raftq.v1.Error (reason, outcome, field, what to do).
 
 import { Metadata, status, type ServiceError } from "@grpc/grpc-js";
-import { encodeError, errorMetadataKey, type Leader, type Reason, type WireError } from "../../proto/frame.ts";
+import {
+  encodeError,
+  errorMetadataKey,
+  type Leader,
+  type Reason,
+  type WireError,
+} from "../../proto/frame.ts";
 import type { Refusal } from "../../queue/index.ts";
 import type { Unanswered } from "../proposer.ts";
 
@@ -25,12 +31,28 @@ const codes: Readonly<Record<Reason, status>> = {
   SESSION_EXPIRED: status.NOT_FOUND,
 };
 
-const nothing = { field: "", leader: undefined, retryAfterMs: 0, currentToken: 0, state: "" } as const;
+const nothing = {
+  field: "",
+  leader: undefined,
+  retryAfterMs: 0,
+  currentToken: 0,
+  state: "",
+} as const;
 
 /** Decided by the state machine, or refused at its door: it certainly did not take effect. */
 export function refused(refusal: Refusal): WireError {
   const { reason, message, field, currentToken, state, retryAfterMs } = refusal;
-  return { reason, outcome: "NOT_APPLIED", field, message, leader: undefined, retryAfterMs, currentToken, state, code: codes[reason] };
+  return {
+    reason,
+    outcome: "NOT_APPLIED",
+    field,
+    message,
+    leader: undefined,
+    retryAfterMs,
+    currentToken,
+    state,
+    code: codes[reason],
+  };
 }
 
 export interface Whereabouts {
@@ -38,10 +60,23 @@ export interface Whereabouts {
   readonly leader: Leader | undefined;
 }
 
-export function elsewhere({ nodeId, leader }: Whereabouts, outcome: "NOT_APPLIED" | "UNKNOWN" = "NOT_APPLIED"): WireError {
+export function elsewhere(
+  { nodeId, leader }: Whereabouts,
+  outcome: "NOT_APPLIED" | "UNKNOWN" = "NOT_APPLIED",
+): WireError {
   const reason = leader === undefined ? "NO_LEADER" : "NOT_LEADER";
-  const advice = leader === undefined ? "no leader is known at present: try again, or another node" : `the leader is node ${leader.nodeId} at ${leader.endpoint}`;
-  return { ...nothing, reason, outcome, message: `node ${nodeId} does not lead; ${advice}`, leader, code: codes[reason] };
+  const advice =
+    leader === undefined
+      ? "no leader is known at present: try again, or another node"
+      : `the leader is node ${leader.nodeId} at ${leader.endpoint}`;
+  return {
+    ...nothing,
+    reason,
+    outcome,
+    message: `node ${nodeId} does not lead; ${advice}`,
+    leader,
+    code: codes[reason],
+  };
 }
 
 export function unanswered(why: Unanswered, whereabouts: Whereabouts): WireError {
@@ -56,11 +91,24 @@ export function unanswered(why: Unanswered, whereabouts: Whereabouts): WireError
 }
 
 export function shuttingDown(nodeId: number): WireError {
-  return { ...nothing, reason: "SHUTTING_DOWN", outcome: "NOT_APPLIED", message: `node ${nodeId} is shutting down: use another node`, code: codes.SHUTTING_DOWN };
+  return {
+    ...nothing,
+    reason: "SHUTTING_DOWN",
+    outcome: "NOT_APPLIED",
+    message: `node ${nodeId} is shutting down: use another node`,
+    code: codes.SHUTTING_DOWN,
+  };
 }
 
 export function sessionExpired(sessionId: string): WireError {
-  return { ...nothing, reason: "SESSION_EXPIRED", outcome: "NOT_APPLIED", field: "session_id", message: `session ${sessionId} has expired or was closed: open a new one; nothing is executed for this one any more`, code: codes.SESSION_EXPIRED };
+  return {
+    ...nothing,
+    reason: "SESSION_EXPIRED",
+    outcome: "NOT_APPLIED",
+    field: "session_id",
+    message: `session ${sessionId} has expired or was closed: open a new one; nothing is executed for this one any more`,
+    code: codes.SESSION_EXPIRED,
+  };
 }
 
 /** The status of a call: code, a sentence, and the whole error in the trailing metadata. */

@@ -30,18 +30,35 @@ export interface Incarnations {
 }
 
 /** The peer's number, or the sentence with which it is refused. */
-export function checkIntroduction(metadata: Metadata, me: Speaker, members: ReadonlySet<NodeId>, incarnations: Incarnations): { peer: NodeId } | { refusal: string } {
+export function checkIntroduction(
+  metadata: Metadata,
+  me: Speaker,
+  members: ReadonlySet<NodeId>,
+  incarnations: Incarnations,
+): { peer: NodeId } | { refusal: string } {
   const said = (name: string): string => String(metadata.get(`raftq-${name}`)[0] ?? "");
-  if (said("protocol") !== protocol) return { refusal: `peer protocol ${said("protocol") || "none"}; node ${me.nodeId} speaks ${protocol}: run the same version of raftq on all members` };
-  if (said("cluster") !== me.clusterId) return { refusal: `cluster ${said("cluster")}; node ${me.nodeId} is in cluster ${me.clusterId}: check --cluster-id and --member` };
+  if (said("protocol") !== protocol)
+    return {
+      refusal: `peer protocol ${said("protocol") || "none"}; node ${me.nodeId} speaks ${protocol}: run the same version of raftq on all members`,
+    };
+  if (said("cluster") !== me.clusterId)
+    return {
+      refusal: `cluster ${said("cluster")}; node ${me.nodeId} is in cluster ${me.clusterId}: check --cluster-id and --member`,
+    };
   if (said("group") !== group) return { refusal: `group ${said("group")}; expected ${group}` };
-  if (said("to") !== String(me.nodeId)) return { refusal: `a call for node ${said("to")} reached node ${me.nodeId}: check the addresses in --member` };
+  if (said("to") !== String(me.nodeId))
+    return {
+      refusal: `a call for node ${said("to")} reached node ${me.nodeId}: check the addresses in --member`,
+    };
   const peer = Number(said("node"));
-  if (!members.has(peer)) return { refusal: `node ${said("node")} is not a member of cluster ${me.clusterId}` };
+  if (!members.has(peer))
+    return { refusal: `node ${said("node")} is not a member of cluster ${me.clusterId}` };
   const incarnation = said("incarnation");
   const known = incarnations.known(peer);
   if (known !== undefined && known !== incarnation) {
-    return { refusal: `node ${peer} comes with another disk than the one it had (${incarnation}, known ${known}): a node that lost its data must not vote under its old number. Restore its data directory, or replace the node under a new number` };
+    return {
+      refusal: `node ${peer} comes with another disk than the one it had (${incarnation}, known ${known}): a node that lost its data must not vote under its old number. Restore its data directory, or replace the node under a new number`,
+    };
   }
   if (known === undefined) incarnations.remember(peer, incarnation);
   return { peer };

@@ -35,7 +35,8 @@ export function peerMessages(frame: Buffer): Buffer[] {
     length += (byte & 0x7f) * 2 ** shift;
     if (byte < 0x80) break;
   }
-  if (at + length !== frame.length) throw new MalformedMessage("a peer frame's length does not match");
+  if (at + length !== frame.length)
+    throw new MalformedMessage("a peer frame's length does not match");
   while (at < frame.length) {
     if (at + 4 > frame.length) throw new MalformedMessage("a peer frame is cut short");
     const bytes = frame.readUInt32LE(at);

@@ -93,7 +93,8 @@ class Link {
     while (this.#waiting.length > 0 && !this.#blocked && this.#stream !== undefined) {
       let count = 0;
       let bytes = 0;
-      while (count < this.#waiting.length && (count === 0 || bytes < frameBytesMax)) bytes += this.#waiting[count++]?.length ?? 0;
+      while (count < this.#waiting.length && (count === 0 || bytes < frameBytesMax))
+        bytes += this.#waiting[count++]?.length ?? 0;
       this.#waitingBytes -= bytes;
       const more = this.#stream.write(peerFrame(this.#waiting.splice(0, count)));
       if (!more) this.#block(this.#stream);
@@ -115,19 +116,33 @@ class Link {
     this.#state = "connecting";
     const client = new Client(this.#peer.peer, credentials.createInsecure(), channelOptions);
     const { path, requestSerialize, responseDeserialize } = raftService.Link;
-    const stream: LinkStream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, introduce(this.#context.me, this.#peer.id));
+    const stream: LinkStream = client.makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      introduce(this.#context.me, this.#peer.id),
+    );
     this.#client = client;
     this.#stream = stream;
     this.#watch(connectMs, `did not answer within ${connectMs} ms`);
     stream.on("metadata", (metadata) => {
-      const checked = checkIntroduction(metadata, this.#context.me, this.#context.members, this.#context.incarnations);
-      if ("refusal" in checked) return this.#broken(stream, checked.refusal);
-      if (checked.peer !== this.#peer.id) return this.#broken(stream, `answers as node ${checked.peer}`);
+      const checked = checkIntroduction(
+        metadata,
+        this.#context.me,
+        this.#context.members,
+        this.#context.incarnations,
+      );
+      if ("refusal" in checked) { this.#broken(stream, checked.refusal); return; }
+      if (checked.peer !== this.#peer.id)
+        { this.#broken(stream, `answers as node ${checked.peer}`); return; }
       this.#watchdog?.stop();
       this.#state = "open";
       this.#retryMs = retryMs.first;
       this.#complaint = "";
-      this.#context.logger.info({ peer: this.#peer.id, address: this.#peer.peer }, "peer link open");
+      this.#context.logger.info(
+        { peer: this.#peer.id, address: this.#peer.peer },
+        "peer link open",
+      );
     });
     stream.on("data", () => undefined);
     stream.on("error", (error) => this.#broken(stream, error.message));
@@ -151,7 +166,11 @@ class Link {
     this.#blocked = false;
     this.#drop();
     // Said once per cause: a peer that is down for an hour is one line, not seventy thousand.
-    if (complaint !== this.#complaint) this.#context.logger.warn({ peer: this.#peer.id, address: this.#peer.peer, cause: complaint }, "peer link down");
+    if (complaint !== this.#complaint)
+      this.#context.logger.warn(
+        { peer: this.#peer.id, address: this.#peer.peer, cause: complaint },
+        "peer link down",
+      );
     this.#complaint = complaint;
     if (wasOpen) this.#context.unreachable(this.#peer.id);
     this.#retry = this.#context.clock.after(this.#retryMs, () => this.#connect());

@@ -23,7 +23,12 @@ export function peerService(context: PeerServiceContext): UntypedServiceImplemen
   const current = new Map<NodeId, LinkCall>();
   return {
     Link(call: LinkCall): void {
-      const checked = checkIntroduction(call.metadata, context.me, context.members, context.incarnations);
+      const checked = checkIntroduction(
+        call.metadata,
+        context.me,
+        context.members,
+        context.incarnations,
+      );
       if ("refusal" in checked) {
         context.logger.warn({ cause: checked.refusal, from: call.getPeer() }, "peer refused");
         call.emit("error", { code: status.FAILED_PRECONDITION, details: checked.refusal });
@@ -43,7 +48,8 @@ export function peerService(context: PeerServiceContext): UntypedServiceImplemen
           return;
         }
         for (const message of messages) {
-          if (message.from === peer && message.to === context.me.nodeId) context.events.message(message);
+          if (message.from === peer && message.to === context.me.nodeId)
+            context.events.message(message);
         }
       });
       let over = false;

@@ -2,9 +2,30 @@
 
 import type { sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { encodeContent, type ContentInput, type WireError } from "../../proto/frame.ts";
-import { defaultOptions, type Answer, type Command, type Origin, type Reply, type Settlement } from "../../queue/index.ts";
+import {
+  defaultOptions,
+  type Answer,
+  type Command,
+  type Origin,
+  type Reply,
+  type Settlement,
+} from "../../queue/index.ts";
 import type { Bodies } from "../bodies.ts";
-import { bytesOf, enqueue, enqueueBatch, lease, Malformed, queueName, queueOptions, receive, refusalOf, settlement, textOf, whole, type SaidOptions } from "../door.ts";
+import {
+  bytesOf,
+  enqueue,
+  enqueueBatch,
+  lease,
+  Malformed,
+  queueName,
+  queueOptions,
+  receive,
+  refusalOf,
+  settlement,
+  textOf,
+  whole,
+  type SaidOptions,
+} from "../door.ts";
 import { limits } from "../limits.ts";
 import type { Node } from "../node.ts";
 import type { Unanswered } from "../proposer.ts";
@@ -124,12 +145,19 @@ class QueueCalls {
     const present = this.#context.node.machine.queueInfo(name)?.options ?? defaultOptions();
     const changes = queueOptions(said.options, present);
     const revision = whole(said.revision, "revision", 0, Number.MAX_SAFE_INTEGER);
-    return this.#queue(await this.#ask(said.caller, { kind: "update-queue", name, revision, changes }));
+    return this.#queue(
+      await this.#ask(said.caller, { kind: "update-queue", name, revision, changes }),
+    );
   }
 
   async deleteQueue(said: Said): Promise<object> {
     const revision = whole(said.revision, "revision", 0, Number.MAX_SAFE_INTEGER);
-    const answer = await this.#ask(said.caller, { kind: "delete-queue", name: queueName(said.name, "name"), revision, ifEmpty: said.ifEmpty });
+    const answer = await this.#ask(said.caller, {
+      kind: "delete-queue",
+      name: queueName(said.name, "name"),
+      revision,
+      ifEmpty: said.ifEmpty,
+    });
     return { header: this.#header(answer.index) };
   }
 
@@ -139,86 +167,161 @@ class QueueCalls {
     const { machine } = this.#context.node;
     const queue = machine.queueInfo(name);
     if (queue === undefined) {
-      throw new Refused(refused({ reason: "QUEUE_NOT_FOUND", message: `there is no queue ${name}`, field: "name", currentToken: 0, state: "", retryAfterMs: 0 }));
+      throw new Refused(
+        refused({
+          reason: "QUEUE_NOT_FOUND",
+          message: `there is no queue ${name}`,
+          field: "name",
+          currentToken: 0,
+          state: "",
+          retryAfterMs: 0,
+        }),
+      );
     }
-    return { header: this.#header(machine.appliedIndex), queue: queueObject(queue), created: false };
+    return {
+      header: this.#header(machine.appliedIndex),
+      queue: queueObject(queue),
+      created: false,
+    };
   }
 
   async listQueues(said: Said): Promise<object> {
     await this.#readable(said);
     const { machine } = this.#context.node;
-    return { header: this.#header(machine.appliedIndex), queues: machine.listQueues().map(queueObject) };
+    return {
+      header: this.#header(machine.appliedIndex),
+      queues: machine.listQueues().map(queueObject),
+    };
   }
 
   async openSession(said: Said): Promise<object> {
     const { sessionTtlMs, sessionNameBytes } = limits;
-    const ttlMs = said.ttlMs === 0 ? sessionTtlMs.default : whole(said.ttlMs, "ttl_ms", sessionTtlMs.min, sessionTtlMs.max);
+    const ttlMs =
+      said.ttlMs === 0
+        ? sessionTtlMs.default
+        : whole(said.ttlMs, "ttl_ms", sessionTtlMs.min, sessionTtlMs.max);
     const name = bytesOf(said.name);
-    if (name.length > sessionNameBytes) throw new Malformed("name", `name has ${name.length} bytes; expected at most ${sessionNameBytes}`);
+    if (name.length > sessionNameBytes)
+      throw new Malformed(
+        "name",
+        `name has ${name.length} bytes; expected at most ${sessionNameBytes}`,
+      );
     const answer = await this.#ask(null, { kind: "open-session", name, ttlMs });
     const { session } = expectKind(answer.reply, "session-opened");
-    return { header: this.#header(answer.index), sessionId: formatSession(this.#context.clusterId, session), ttlMs };
+    return {
+      header: this.#header(answer.index),
+      sessionId: formatSession(this.#context.clusterId, session),
+      ttlMs,
+    };
   }
 
   async keepAlive(said: Said): Promise<object> {
     const session = parseSession(this.#context.clusterId, said.sessionId);
-    const answer = await this.#submit({ session, sequence: 0, floor: 0 }, { kind: "keep-alive", sessions: [session] });
+    const answer = await this.#submit(
+      { session, sequence: 0, floor: 0 },
+      { kind: "keep-alive", sessions: [session] },
+    );
     return { header: this.#header(answer.index) };
   }
 
   async closeSession(said: Said): Promise<object> {
     const session = parseSession(this.#context.clusterId, said.sessionId);
-    const answer = await this.#submit({ session, sequence: 0, floor: 0 }, { kind: "close-session" });
+    const answer = await this.#submit(
+      { session, sequence: 0, floor: 0 },
+      { kind: "close-session" },
+    );
     return { header: this.#header(answer.index) };
   }
 
   async enqueue(said: Said): Promise<object> {
-    const command = enqueue(said.queue, { key: bytesOf(said.key), content: encodeContent(said.content ?? nothing) });
+    const command = enqueue(said.queue, {
+      key: bytesOf(said.key),
+      content: encodeContent(said.content ?? nothing),
+    });
     const answer = await this.#ask(said.caller, command);
-    return { header: this.#header(answer.index), message: enqueuedObject(expectKind(answer.reply, "enqueued").message) };
+    return {
+      header: this.#header(answer.index),
+      message: enqueuedObject(expectKind(answer.reply, "enqueued").message),
+    };
   }
 
   async enqueueBatch(said: Said): Promise<object> {
-    const messages = said.messages.map((message) => ({ key: bytesOf(message.key), content: encodeContent(message.content ?? nothing) }));
+    const messages = said.messages.map((message) => ({
+      key: bytesOf(message.key),
+      content: encodeContent(message.content ?? nothing),
+    }));
     const answer = await this.#ask(said.caller, enqueueBatch(said.queue, messages));
-    return { header: this.#header(answer.index), messages: expectKind(answer.reply, "batch-enqueued").messages.map(enqueuedObject) };
+    return {
+      header: this.#header(answer.index),
+      messages: expectKind(answer.reply, "batch-enqueued").messages.map(enqueuedObject),
+    };
   }
 
   async receive(said: Said): Promise<object> {
     const origin = this.#origin(said.caller);
-    if (origin.session === 0) throw new Malformed("caller.session_id", "receiving needs a session, which holds the leases: call OpenSession first");
+    if (origin.session === 0)
+      throw new Malformed(
+        "caller.session_id",
+        "receiving needs a session, which holds the leases: call OpenSession first",
+      );
     const command = receive(said.queue, said);
-    if (said.maxWaitMs > 0 && origin.sequence === 0) throw new Malformed("caller.sequence", "a receive that waits needs a sequence: 1 for the session's first call, then 2, 3 …");
+    if (said.maxWaitMs > 0 && origin.sequence === 0)
+      throw new Malformed(
+        "caller.sequence",
+        "a receive that waits needs a sequence: 1 for the session's first call, then 2, 3 …",
+      );
     const answer = await this.#submit(origin, command);
     const loaded = await this.#context.bodies.load(expectKind(answer.reply, "received").grants);
     return {
       header: this.#header(answer.index),
-      deliveries: loaded.flatMap(({ grant, message }) => (message === undefined ? [] : [deliveryObject(grant, message)])),
+      deliveries: loaded.flatMap(({ grant, message }) =>
+        message === undefined ? [] : [deliveryObject(grant, message)],
+      ),
     };
   }
 
   async settle(said: Said, kind: Settlement["kind"]): Promise<object> {
-    if (said.lease === null) throw new Malformed("lease", "lease is missing; expected queue, key, key_seq and fencing_token of the delivery");
+    if (said.lease === null)
+      throw new Malformed(
+        "lease",
+        "lease is missing; expected queue, key, key_seq and fencing_token of the delivery",
+      );
     const { queue, key, keySeq, fencingToken } = said.lease;
     const command: Command = {
       kind: "settle",
       lease: lease(queue, bytesOf(key), keySeq, fencingToken),
-      settlement: settlement(kind, { delayMs: said.delayMs, error: said.error, leaseMs: said.leaseMs }),
+      settlement: settlement(kind, {
+        delayMs: said.delayMs,
+        error: said.error,
+        leaseMs: said.leaseMs,
+      }),
     };
     const answer = await this.#ask(said.caller, command);
-    return { header: this.#header(answer.index), alreadySettled: expectKind(answer.reply, "settled").already };
+    return {
+      header: this.#header(answer.index),
+      alreadySettled: expectKind(answer.reply, "settled").already,
+    };
   }
 
   // ---------------------------------------------------------------- what they share
 
   #origin(caller: SaidCaller | null): Origin {
     if (caller === null || caller.sessionId === "") {
-      if (caller !== null && caller.sequence !== 0) throw new Malformed("caller.session_id", "a sequence needs a session: call OpenSession first");
+      if (caller !== null && caller.sequence !== 0)
+        throw new Malformed(
+          "caller.session_id",
+          "a sequence needs a session: call OpenSession first",
+        );
       return { session: 0, sequence: 0, floor: 0 };
     }
     const session = parseSession(this.#context.clusterId, caller.sessionId, "caller.session_id");
     const sequence = whole(caller.sequence, "caller.sequence", 0, Number.MAX_SAFE_INTEGER);
-    const first = whole(caller.firstOutstanding, "caller.first_outstanding", 0, Number.MAX_SAFE_INTEGER);
+    const first = whole(
+      caller.firstOutstanding,
+      "caller.first_outstanding",
+      0,
+      Number.MAX_SAFE_INTEGER,
+    );
     return { session, sequence, floor: first === 0 ? sequence : Math.min(first, sequence) };
   }
 
@@ -231,7 +334,8 @@ class QueueCalls {
     return new Promise((resolve, reject) => {
       node.submit(origin, command, (answer: Answer | Unanswered) => {
         if ("kind" in answer) reject(new Refused(unanswered(answer, node.whereabouts)));
-        else if (answer.reply.kind === "refused") reject(new Refused(refused(answer.reply.refusal)));
+        else if (answer.reply.kind === "refused")
+          reject(new Refused(refused(answer.reply.refusal)));
         else resolve(answer);
       });
     });
@@ -239,7 +343,11 @@ class QueueCalls {
 
   async #readable(said: Said): Promise<void> {
     if (said.consistency === "STALE") return;
-    if (said.consistency !== "LINEARIZABLE") throw new Malformed("consistency", `consistency is ${String(said.consistency)}; expected LINEARIZABLE, STALE`);
+    if (said.consistency !== "LINEARIZABLE")
+      throw new Malformed(
+        "consistency",
+        `consistency is ${String(said.consistency)}; expected LINEARIZABLE, STALE`,
+      );
     try {
       await this.#context.node.linearizable();
     } catch {
@@ -258,11 +366,21 @@ class QueueCalls {
   }
 }
 
-function enqueuedObject(message: { queueId: number; lane: string; keySeq: number; seq: number }): object {
-  return { messageId: textOf(messageIdBytes(message.queueId, message.lane, message.keySeq)), seq: message.seq, keySeq: message.keySeq };
+function enqueuedObject(message: {
+  queueId: number;
+  lane: string;
+  keySeq: number;
+  seq: number;
+}): object {
+  return {
+    messageId: textOf(messageIdBytes(message.queueId, message.lane, message.keySeq)),
+    seq: message.seq,
+    keySeq: message.keySeq,
+  };
 }
 
 function expectKind<K extends Reply["kind"]>(reply: Reply, kind: K): Extract<Reply, { kind: K }> {
-  if (reply.kind !== kind) throw new Error(`the state machine answered ${reply.kind}; expected ${kind}`);
+  if (reply.kind !== kind)
+    throw new Error(`the state machine answered ${reply.kind}; expected ${kind}`);
   return reply as Extract<Reply, { kind: K }>;
 }

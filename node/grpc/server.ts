@@ -4,7 +4,12 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from "@g
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { loadSync } from "@grpc/proto-loader";
-import { adminService as adminDefinition, queuePackage, queueService as queueDefinition, raftService } from "../../proto/load.ts";
+import {
+  adminService as adminDefinition,
+  queuePackage,
+  queueService as queueDefinition,
+  raftService,
+} from "../../proto/load.ts";
 import { Bodies } from "../bodies.ts";
 import type { Clock } from "../clock.ts";
 import type { MemberAddress } from "../config.ts";
@@ -45,7 +50,10 @@ export interface Listening {
   stop(ms: number): Promise<void>;
 }
 
-export async function serveClients(address: string, context: ClientServerContext): Promise<Listening> {
+export async function serveClients(
+  address: string,
+  context: ClientServerContext,
+): Promise<Listening> {
   const { node, clusterId } = context;
   const server = new Server({
     ...serverOptions,
@@ -67,12 +75,19 @@ export async function serveClients(address: string, context: ClientServerContext
   server.addService(queueDefinition, queue);
   server.addService(adminDefinition, adminService(context));
   // The whole node is one service to a health check: SERVING where calls are answered, on the leader.
-  const health = new HealthImplementation({ "": "NOT_SERVING", "raftq.v1.Queue": "NOT_SERVING", "raftq.v1.Admin": "SERVING" });
+  const health = new HealthImplementation({
+    "": "NOT_SERVING",
+    "raftq.v1.Queue": "NOT_SERVING",
+    "raftq.v1.Admin": "SERVING",
+  });
   health.addToServer(server);
   const refreshHealth = (): void => {
     const known = node.whereabouts.leader !== undefined && !node.closing;
     health.setStatus("", known ? "SERVING" : "NOT_SERVING");
-    health.setStatus("raftq.v1.Queue", known && node.whereabouts.leader?.nodeId === node.id ? "SERVING" : "NOT_SERVING");
+    health.setStatus(
+      "raftq.v1.Queue",
+      known && node.whereabouts.leader?.nodeId === node.id ? "SERVING" : "NOT_SERVING",
+    );
   };
   node.onRoleChange(refreshHealth);
   new ReflectionService({ ...queuePackage, ...loadSync(healthProto) }).addToServer(server);

@@ -9,7 +9,15 @@ export function formatSession(clusterId: string, session: number): string {
 /** @throws {Malformed} */
 export function parseSession(clusterId: string, text: string, field = "session_id"): number {
   const match = /^([A-Za-z0-9._-]{1,64}):([1-9]\d{0,15})$/.exec(text);
-  if (match === null) throw new Malformed(field, `${field} is ${JSON.stringify(text.slice(0, 80))}; expected one that OpenSession gave`);
-  if (match[1] !== clusterId) throw new Malformed(field, `${field} is of cluster ${String(match[1])}; this is cluster ${clusterId}`);
+  if (match === null)
+    throw new Malformed(
+      field,
+      `${field} is ${JSON.stringify(text.slice(0, 80))}; expected one that OpenSession gave`,
+    );
+  if (match[1] !== clusterId)
+    throw new Malformed(
+      field,
+      `${field} is of cluster ${String(match[1])}; this is cluster ${clusterId}`,
+    );
   return Number(match[2]);
 }

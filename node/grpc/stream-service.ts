@@ -1,11 +1,31 @@
 // raftq.v1.Queue.Connect: one client's stream. Frames in become commands; answers and deliveries become frames out.
 
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { decodeClientFrame, MalformedFrame, ServerFrameWriter, type ClientCommand, type ClientFrame, type ReplyResult, type WireError } from "../../proto/frame.ts";
+import {
+  decodeClientFrame,
+  MalformedFrame,
+  ServerFrameWriter,
+  type ClientCommand,
+  type ClientFrame,
+  type ReplyResult,
+  type WireError,
+} from "../../proto/frame.ts";
 import type { Answer, Command, Enqueued, Grant, Origin } from "../../queue/index.ts";
 import type { Bodies } from "../bodies.ts";
 import type { Clock } from "../clock.ts";
-import { content, enqueue, enqueueBatch, key, lease, Malformed, receive, refusalOf, settlement, subscribe, whole } from "../door.ts";
+import {
+  content,
+  enqueue,
+  enqueueBatch,
+  key,
+  lease,
+  Malformed,
+  receive,
+  refusalOf,
+  settlement,
+  subscribe,
+  whole,
+} from "../door.ts";
 import type { Node } from "../node.ts";
 import type { Respond } from "../proposer.ts";
 import type { DeliverySink } from "../streams.ts";
@@ -92,7 +112,11 @@ class ClientStream implements DeliverySink {
   #attach(frame: ClientFrame): void {
     const { node } = this.#context;
     if (frame.attach === undefined) {
-      this.#fail(refused(refusalOf(new Malformed("attach", "the first frame of a stream must carry attach"))));
+      this.#fail(
+        refused(
+          refusalOf(new Malformed("attach", "the first frame of a stream must carry attach")),
+        ),
+      );
       return;
     }
     const { sessionId } = frame.attach;
@@ -158,7 +182,11 @@ class ClientStream implements DeliverySink {
     let command: Command;
     try {
       const sequence = whole(said.sequence, "sequence", 1, Number.MAX_SAFE_INTEGER);
-      origin = { session: this.session, sequence, floor: Math.min(floor === 0 ? sequence : floor, sequence) };
+      origin = {
+        session: this.session,
+        sequence,
+        floor: Math.min(floor === 0 ? sequence : floor, sequence),
+      };
       command = commandOf(said);
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
@@ -173,7 +201,9 @@ class ClientStream implements DeliverySink {
       if (this.#state !== "attached") return;
       if ("kind" in answer) {
         // Its stream ends: the client sends the command again, with the same number, where the leader is.
-        this.#fail(answer.kind === "shutting-down" ? shuttingDown(node.id) : elsewhere(node.whereabouts));
+        this.#fail(
+          answer.kind === "shutting-down" ? shuttingDown(node.id) : elsewhere(node.whereabouts),
+        );
         return;
       }
       this.#reply(sequence, answer);
@@ -188,7 +218,9 @@ class ClientStream implements DeliverySink {
     if (reply.kind === "received") {
       void this.#context.bodies.load(reply.grants).then((loaded) => {
         if (this.#state !== "attached") return;
-        const deliveries = loaded.flatMap(({ grant, message }) => (message === undefined ? [] : [deliveryBytes(grant, message)]));
+        const deliveries = loaded.flatMap(({ grant, message }) =>
+          message === undefined ? [] : [deliveryBytes(grant, message)],
+        );
         this.#writer.addReply(sequence, index, { kind: "received", deliveries });
         this.#scheduleFlush();
       });
@@ -205,10 +237,19 @@ class ClientStream implements DeliverySink {
 
   /** D2, D3 of streams.ts. */
   #deliver(): void {
-    while (this.#undelivered.length > 0 && !this.#loading && !this.#blocked && this.#state === "attached") {
+    while (
+      this.#undelivered.length > 0 &&
+      !this.#loading &&
+      !this.#blocked &&
+      this.#state === "attached"
+    ) {
       if (this.#writer.size >= this.#context.outboxBytesMax) return;
-      const grants = this.#undelivered.length <= loadAtOnce ? this.#undelivered : this.#undelivered.slice(0, loadAtOnce);
-      this.#undelivered = this.#undelivered.length <= loadAtOnce ? [] : this.#undelivered.slice(loadAtOnce);
+      const grants =
+        this.#undelivered.length <= loadAtOnce
+          ? this.#undelivered
+          : this.#undelivered.slice(0, loadAtOnce);
+      this.#undelivered =
+        this.#undelivered.length <= loadAtOnce ? [] : this.#undelivered.slice(loadAtOnce);
       const loaded = this.#context.bodies.inMemory(grants);
       if (loaded !== undefined) {
         this.#write(loaded);
@@ -224,7 +265,9 @@ class ClientStream implements DeliverySink {
     }
   }
 
-  #write(loaded: readonly { grant: Grant; message: Parameters<typeof deliveryBytes>[1] | undefined }[]): void {
+  #write(
+    loaded: readonly { grant: Grant; message: Parameters<typeof deliveryBytes>[1] | undefined }[],
+  ): void {
     for (const { grant, message } of loaded) {
       if (message === undefined) continue;
       this.#writer.addDelivery(deliveryBytes(grant, message));
@@ -256,7 +299,10 @@ class ClientStream implements DeliverySink {
   }
 
   replaced(): void {
-    this.#fail({ ...elsewhere(this.#context.node.whereabouts), message: "the session has attached on another stream" });
+    this.#fail({
+      ...elsewhere(this.#context.node.whereabouts),
+      message: "the session has attached on another stream",
+    });
   }
 
   shutDown(): void {
@@ -277,7 +323,8 @@ class ClientStream implements DeliverySink {
     this.#early = [];
     const { node } = this.#context;
     // Its leases stay; nothing new is granted to it until it attaches again.
-    if (node.streams.detach(this)) node.submit({ session: this.session, sequence: 0, floor: 0 }, { kind: "detach" }, undefined);
+    if (node.streams.detach(this))
+      node.submit({ session: this.session, sequence: 0, floor: 0 }, { kind: "detach" }, undefined);
   }
 }
 
@@ -288,7 +335,10 @@ function commandOf(said: ClientCommand): Command {
     case "enqueueBatch":
       return enqueueBatch(
         said.queue,
-        said.messages.map((message) => ({ key: key(message.keyBytes), content: content(message.content) })),
+        said.messages.map((message) => ({
+          key: key(message.keyBytes),
+          content: content(message.content),
+        })),
       );
     case "subscribe":
       return subscribe(said);
@@ -303,12 +353,20 @@ function commandOf(said: ClientCommand): Command {
     case "release":
     case "reject":
     case "extend":
-      return { kind: "settle", lease: lease(said.queue, said.keyBytes, said.keySeq, said.fencingToken), settlement: settlement(said.op, said) };
+      return {
+        kind: "settle",
+        lease: lease(said.queue, said.keyBytes, said.keySeq, said.fencingToken),
+        settlement: settlement(said.op, said),
+      };
   }
 }
 
 function enqueuedBytes(message: Enqueued): { messageIdBytes: string; seq: number; keySeq: number } {
-  return { messageIdBytes: messageIdBytes(message.queueId, message.lane, message.keySeq), seq: message.seq, keySeq: message.keySeq };
+  return {
+    messageIdBytes: messageIdBytes(message.queueId, message.lane, message.keySeq),
+    seq: message.seq,
+    keySeq: message.keySeq,
+  };
 }
 
 function resultOf({ reply }: Answer): ReplyResult {

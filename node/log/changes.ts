@@ -23,12 +23,15 @@ export interface LogFiles {
   readonly disk: Disk;
   readonly directory: string;
   readonly group: number;
+  /** A random u32 for each new segment. */
+  readonly nonce: () => number;
   readonly guard: GuardFile;
   readonly state: LogState;
 }
 
 /** Begins a segment after the tail: header and name are durable when it resolves (segment.ts, G1). */
-export async function beginSegment({ disk, directory, group, state }: LogFiles): Promise<void> {
+export async function beginSegment(files: LogFiles): Promise<void> {
+  const { disk, directory, group, state } = files;
   await state.active?.close();
   state.active = undefined;
   const { tail, base } = state;
@@ -40,7 +43,7 @@ export async function beginSegment({ disk, directory, group, state }: LogFiles):
     chainBefore: tail.chain,
   };
   const path = `${directory}/${segmentFileName(header)}`;
-  const bytes = encodeSegmentHeader(header);
+  const bytes = encodeSegmentHeader(header, files.nonce());
   const file = await disk.open(path, "create");
   await file.write([bytes], 0);
   await file.sync();

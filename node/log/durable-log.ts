@@ -5,6 +5,7 @@
 //       exact promise about damage to the latest entries.
 //   L3. After the first error nothing is acknowledged any more; the owner ends the process (R1).
 
+import { randomInt } from "node:crypto";
 import { performance } from "node:perf_hooks";
 
 import type { Entry, HardState, Membership, Persist, SnapshotId } from "../../raft/index.ts";
@@ -18,7 +19,8 @@ import type { HardStateFile } from "./hard-state.ts";
 import { locate, readEntries } from "./locate.ts";
 import type { LogCounters } from "./metrics.ts";
 import { recover } from "./recovery.ts";
-import type { MembershipEntry, Verdict } from "./recovery.ts";
+import type { Verdict } from "./recovery.ts";
+import type { MembershipEntry } from "./scan.ts";
 import { RecentChains } from "./state.ts";
 import type { TermRun } from "./state.ts";
 import { Writer } from "./writer.ts";
@@ -41,6 +43,8 @@ export interface DurableLogOptions {
   readonly recentChains?: number;
   /** Monotonic clock in milliseconds. Default: performance.now. */
   readonly now?: () => number;
+  /** A random u32, drawn for each segment (segment.ts). Default: node:crypto. */
+  readonly nonce?: () => number;
   /** Called once, at the first error. The owner ends the process within a second (R1). Default: nothing. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -83,7 +87,8 @@ export class DurableLog {
       initialMembership: options.initialMembership ?? { voters: [], learners: [] },
       decodeMembership: options.decodeMembership,
     });
-    const files = { disk, directory, group, guard, state };
+    const nonce = options.nonce ?? (() => randomInt(2 ** 32));
+    const files = { disk, directory, group, nonce, guard, state };
     // Recovery made all of it durable.
     await guard.set({ ...state.tail, generation: state.base.generation });
     const writer = new Writer(files, hardState, {

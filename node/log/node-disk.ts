@@ -1,6 +1,7 @@
-// The Disk port over node:fs. Every call runs on the libuv pool; nothing here is synchronous.
+// The Disk port over node:fs. Every call runs on the libuv pool; nothing here is synchronous. A file is closed only when
+// its own calls have returned: the log does so.
 
-import { constants } from "node:fs";
+import { constants, fdatasync, writev } from "node:fs";
 import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 
@@ -25,7 +26,7 @@ class NodeFile implements DiskFile {
     let bytes = 0;
     for (const buffer of buffers) bytes += buffer.byteLength;
     while (bytes > 0) {
-      const { bytesWritten } = await this.handle.writev(rest, position);
+      const bytesWritten = await writeSome(this.handle.fd, rest, position);
       // A full disk may show as a short write before it shows as ENOSPC: go on until there is an error or an end.
       if (bytesWritten === 0) throw new Error("write: the disk took no bytes and gave no error");
       position += bytesWritten;
@@ -50,7 +51,12 @@ class NodeFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    return this.handle.datasync();
+    return new Promise((resolve, reject) =>
+      fdatasync(this.handle.fd, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      }),
+    );
   }
 
   truncate(size: number): Promise<void> {
@@ -64,6 +70,16 @@ class NodeFile implements DiskFile {
   close(): Promise<void> {
     return this.handle.close();
   }
+}
+
+/** With callbacks, as `sync`: the promises of FileHandle cost the main thread a third more (80 against 60 us for both). */
+function writeSome(fd: number, buffers: readonly Uint8Array[], at: number): Promise<number> {
+  return new Promise((resolve, reject) =>
+    writev(fd, buffers, at, (error, bytes) => {
+      if (error === null) resolve(bytes);
+      else reject(error);
+    }),
+  );
 }
 
 function dropFront(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {

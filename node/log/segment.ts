@@ -5,7 +5,8 @@
 //        0     8  magic "RAFTQLOG"        16     6  first index
 //        8     2  format version          22     6  term of the entry before the first
 //       10     2  group id                28     4  chain of the entry before the first
-//       12     4  generation              32    28  zero
+//       12     4  generation              32     4  nonce: random, so that nobody outside can guess the salt
+//                                         36    24  zero
 //                                         60     4  crc32c of bytes 0..60; also the salt of the record checksums
 //
 //   G1. The header and the name are durable before the first record is written, and a segment is created only when
@@ -41,7 +42,7 @@ export function parseSegmentFileName(name: string): SegmentName | undefined {
   return { first: Number(match[1]), generation: Number(match[2]) };
 }
 
-export function encodeSegmentHeader(header: SegmentHeader): Buffer {
+export function encodeSegmentHeader(header: SegmentHeader, nonce: number): Buffer {
   const bytes = Buffer.alloc(segmentHeaderBytes);
   bytes.write(magic, 0, "latin1");
   bytes.writeUInt16LE(formatVersion, 8);
@@ -50,6 +51,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeUIntLE(header.first, 16, 6);
   bytes.writeUIntLE(header.termBefore, 22, 6);
   bytes.writeUInt32LE(header.chainBefore, 28);
+  bytes.writeUInt32LE(nonce, 32);
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, 60)), 60);
   return bytes;
 }

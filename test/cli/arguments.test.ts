@@ -70,7 +70,10 @@ describe("queue options", () => {
     [{ retryMultiplier: "0.5" }, "--retry-multiplier: is 0.5; expected a number from 1 to 10"],
     [{ retryMultiplier: "" }, /^--retry-multiplier: /],
     [{ ordering: "fifo" }, "--ordering: is fifo; expected one of key, total, none"],
-    [{ onExhausted: "drop" }, /^--on-exhausted: is drop; expected one of park, dead-letter, discard/],
+    [
+      { onExhausted: "drop" },
+      /^--on-exhausted: is drop; expected one of park, dead-letter, discard/,
+    ],
     [{ label: ["x"] }, "--label: x is not name=value"],
     [{ label: ["=x"] }, "--label: =x is not name=value"],
     [{ label: ["a=1", "a=2"] }, "--label: a is given twice"],
@@ -90,7 +93,9 @@ describe("enqueue", () => {
   test("flags that exclude each other are told", () => {
     expect(() => checkEnqueue("x", { ...flags, file: "f" })).toThrow("--file");
     expect(() => checkEnqueue("x", { lines: true })).toThrow("--lines");
-    expect(() => checkEnqueue("x", { ...flags, key: "k", keyFromJson: "f" })).toThrow("--key-from-json");
+    expect(() => checkEnqueue("x", { ...flags, key: "k", keyFromJson: "f" })).toThrow(
+      "--key-from-json",
+    );
     expect(() => checkEnqueue("x", { ...flags, key: "k" })).not.toThrow();
   });
 

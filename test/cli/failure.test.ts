@@ -29,9 +29,9 @@ describe("exit codes", () => {
       return work().finally(() => (stream.write = write));
     };
     expect(await quiet(process.stderr, () => run(["no-such-command"]))).toBe(exitCodes.usage);
-    expect(await quiet(process.stderr, () => run(["queue", "create", "q", "--lease-ms", "x"]))).toBe(
-      exitCodes.usage,
-    );
+    expect(
+      await quiet(process.stderr, () => run(["queue", "create", "q", "--lease-ms", "x"])),
+    ).toBe(exitCodes.usage);
     expect(await quiet(process.stdout, () => run(["--help"]))).toBe(exitCodes.ok);
   });
 });

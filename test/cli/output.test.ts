@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { byteSize, duration, grouped, painter, plain, printable, sheet, table } from "../../cli/output.ts";
+import {
+  byteSize,
+  duration,
+  grouped,
+  painter,
+  plain,
+  printable,
+  sheet,
+  table,
+} from "../../cli/output.ts";
 
 describe("table", () => {
   test("columns are as wide as their widest cell; numbers stand flush right", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { logLine } from "../../cli/log-line.ts";
+import { isNews, logLine } from "../../cli/log-line.ts";
 import { deliveryLine } from "../../cli/messages.ts";
 import { plain } from "../../cli/output.ts";
 import { queueSheet, queueTable } from "../../cli/queue-view.ts";
@@ -46,12 +46,30 @@ const info: QueueInfo = {
 describe("queues", () => {
   test("a list has one line per queue", () => {
     const [head, row] = queueTable([info]).split("\n");
-    expect(head?.split(/\s+/)).toEqual(
-      ["queue", "ordering", "ready", "leased", "retrying", "parked", "bytes", "keys", "consumers", "acked"],
-    );
-    expect(row?.split(/\s{2,}/)).toEqual(
-      ["orders", "key", "1,200", "3", "0", "1", "2.0 KiB", "7", "4", "3,796"],
-    );
+    expect(head?.split(/\s+/)).toEqual([
+      "queue",
+      "ordering",
+      "ready",
+      "leased",
+      "retrying",
+      "parked",
+      "bytes",
+      "keys",
+      "consumers",
+      "acked",
+    ]);
+    expect(row?.split(/\s{2,}/)).toEqual([
+      "orders",
+      "key",
+      "1,200",
+      "3",
+      "0",
+      "1",
+      "2.0 KiB",
+      "7",
+      "4",
+      "3,796",
+    ]);
   });
 
   test("no queues: what to do", () => {
@@ -84,23 +102,39 @@ function member(nodeId: number, own: Partial<MemberInfo> = {}): MemberInfo {
   };
 }
 
-function view(nodeId: number, leaderId: number | undefined, members: MemberInfo[], term = 4): ClusterInfo {
+function view(
+  nodeId: number,
+  leaderId: number | undefined,
+  members: MemberInfo[],
+  term = 4,
+): ClusterInfo {
   return {
     clusterId: "c",
     nodeId,
-    leader: leaderId === undefined ? undefined : { nodeId: leaderId, endpoint: `h:${leaderId}`, term },
+    leader:
+      leaderId === undefined ? undefined : { nodeId: leaderId, endpoint: `h:${leaderId}`, term },
     members,
     version: "0.1.0",
   } as ClusterInfo;
 }
 
-const own = { role: "FOLLOWER", commitIndex: 9, appliedIndex: 9, lastIndex: 9, stateDigest: "aa" } as const;
+const own = {
+  role: "FOLLOWER",
+  commitIndex: 9,
+  appliedIndex: 9,
+  lastIndex: 9,
+  stateDigest: "aa",
+} as const;
 
 describe("status", () => {
   test("each row comes from the node itself; lag comes from the leader", () => {
     const report = reportOf([
       view(1, 2, [member(1, own), member(2), member(3)]),
-      view(2, 2, [member(1, { lag: 5 }), member(2, { ...own, role: "LEADER" }), member(3, { lag: 70 })]),
+      view(2, 2, [
+        member(1, { lag: 5 }),
+        member(2, { ...own, role: "LEADER" }),
+        member(3, { lag: 70 }),
+      ]),
     ]);
     expect(report.leader?.nodeId).toBe(2);
     expect(report.members.map(({ role, lag, appliedIndex }) => [role, lag, appliedIndex])).toEqual([
@@ -153,8 +187,12 @@ describe("messages", () => {
     ({ value: body, message: { ...message, ...more }, fencingToken: 17 }) as unknown as Received;
 
   test("for people: text made harmless, bytes only counted", () => {
-    expect(deliveryLine({ json: false }, delivery(Buffer.from("a\u001b[1m")))).toBe("1/a/1  a\\x1b[1m");
-    expect(deliveryLine({ json: false }, delivery(Buffer.from([0xff, 0xfe])))).toBe("1/a/1  <2 bytes>");
+    expect(deliveryLine({ json: false }, delivery(Buffer.from("a\u001b[1m")))).toBe(
+      "1/a/1  a\\x1b[1m",
+    );
+    expect(deliveryLine({ json: false }, delivery(Buffer.from([0xff, 0xfe])))).toBe(
+      "1/a/1  <2 bytes>",
+    );
     expect(deliveryLine({ json: false }, delivery(Buffer.from("x"), { deliveries: 2 }))).toContain(
       "(delivery 2)",
     );
@@ -171,12 +209,25 @@ describe("messages", () => {
 
 describe("server logs", () => {
   test("message, then fields; what every line repeats is left out", () => {
-    const line = logLine(2, '{"level":30,"time":0,"node":2,"msg":"leads","term":3}', plain);
-    expect(line).toMatch(/^\d\d:\d\d:\d\d {2}node 2 {2}leads {2}term=3$/);
+    const text = '{"level":30,"time":0,"node":2,"msg":"leader in term 3","role":"leader","cause":"won"}';
+    expect(logLine(2, text, plain)).toMatch(
+      /^\d\d:\d\d:\d\d {2}node 2 {2}leader in term 3 {2}cause=won$/,
+    );
+  });
+
+  test("news is a change of role, a warning, and whatever is no log line", () => {
+    expect(isNews('{"level":30,"msg":"leader in term 3","role":"leader"}')).toBe(true);
+    expect(isNews('{"level":40,"msg":"slow disk"}')).toBe(true);
+    expect(isNews("Error: out of memory")).toBe(true);
+    expect(isNews('{"level":30,"msg":"peer link open"}')).toBe(false);
   });
 
   test("an error shows its message", () => {
-    const line = logLine(1, '{"level":60,"time":0,"msg":"the node stops","err":{"message":"EIO"}}', plain);
+    const line = logLine(
+      1,
+      '{"level":60,"time":0,"msg":"the node stops","err":{"message":"EIO"}}',
+      plain,
+    );
     expect(line).toContain("the node stops  (EIO)");
   });
 

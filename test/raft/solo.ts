@@ -76,14 +76,14 @@ export class Solo {
     return this;
   }
 
-  /** Ticks until the election time-out; returns the output that begins the pre-vote. */
+  /** Ticks until the election time-out; returns the output that begins the pre-vote (or, alone, the election). */
   timeOut(): Output {
-    for (;;) {
-      const [output] = this.tick();
-      if (output?.roleChange?.role === "pre-candidate" || output?.persist !== undefined) {
-        return output;
-      }
+    for (let n = 0; n < 100; n += 1) {
+      const output = this.step({ kind: "tick" });
+      if (output.persist !== undefined) return output;
+      if (output.sendNow.some(({ kind }) => kind === "pre-vote-request")) return output;
     }
+    throw new Error("no campaign");
   }
 
   /** Through the pre-vote; returns the output with the vote requests. */

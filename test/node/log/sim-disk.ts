@@ -327,7 +327,7 @@ function applied(content: Buffer, pending: readonly Pending[]): Buffer {
 
 /** What a crash leaves of a file. */
 function crashed(inode: Inode, random: () => number, chance: number): Buffer {
-  let content = Buffer.from(inode.durable);
+  let content: Buffer = Buffer.from(inode.durable);
   for (const change of inode.pending) {
     if (change.kind === "truncate") {
       if (random() < chance) content = resized(content, change.size);

@@ -29,6 +29,7 @@ export const smallLimits: DurableLogOptions = {
   guardLagBytes: 1200,
   recentChains: 16,
   now: () => 0,
+  nonce: () => 4,
 };
 
 /** Written from the format's description, not with its code. */

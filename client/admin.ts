@@ -1,0 +1,135 @@
+// Queues and cluster: unary calls, in plain objects. Why without a session: see unary.ts.
+
+import type { Channels } from "./channels.ts";
+import type { Failure } from "./channel.ts";
+import { callLeader, gaveUp, type UnaryParts } from "./unary.ts";
+import type { ClusterInfo, QueueInfo, QueueOptions, SignalOptions } from "./options.ts";
+import { errorOf } from "./retry.ts";
+
+const clusterAttemptMs = 2_000;
+
+export class Admin {
+  readonly #parts: UnaryParts;
+
+  constructor(parts: UnaryParts) {
+    this.#parts = parts;
+  }
+
+  async createQueue(
+    name: string,
+    options: QueueOptions,
+  ): Promise<{ queue: QueueInfo; created: boolean }> {
+    const { reply } = await callLeader(this.#parts, "CreateQueue", {
+      name,
+      options: wire(options),
+    });
+    const { queue, created } = reply as { queue: object; created: boolean };
+    return { queue: info(queue), created };
+  }
+
+  async getQueue(
+    name: string,
+    stale: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<QueueInfo> {
+    const request = { name, consistency: stale ? "STALE" : "LINEARIZABLE" };
+    const { reply } = await callLeader(this.#parts, "GetQueue", request, signal);
+    return info((reply as { queue: object }).queue);
+  }
+
+  async listQueues(stale: boolean, signal: AbortSignal | undefined): Promise<QueueInfo[]> {
+    const request = { consistency: stale ? "STALE" : "LINEARIZABLE" };
+    const { reply } = await callLeader(this.#parts, "ListQueues", request, signal);
+    return (reply as { queues: object[] }).queues.map(info);
+  }
+
+  async updateQueue(name: string, changes: QueueOptions, revision: number): Promise<QueueInfo> {
+    const request = { name, options: wire(changes), revision };
+    const { reply } = await callLeader(this.#parts, "UpdateQueue", request);
+    return info((reply as { queue: object }).queue);
+  }
+
+  async deleteQueue(name: string, revision: number, ifEmpty: boolean): Promise<void> {
+    await callLeader(this.#parts, "DeleteQueue", { name, revision, ifEmpty }, undefined, (error) =>
+      // An earlier try may have deleted it: gone is what was asked for.
+      error.reason === "QUEUE_NOT_FOUND" ? {} : undefined,
+    );
+  }
+
+  /** Of one endpoint, or of the first that answers. */
+  async cluster(endpoint: string | undefined, options: SignalOptions): Promise<ClusterInfo> {
+    const { channels, leader } = this.#parts;
+    const endpoints = endpoint === undefined ? leader.endpoints : [endpoint];
+    let last: Failure | undefined;
+    for (const each of endpoints) {
+      try {
+        return await cluster(channels, each, options.signal);
+      } catch (failure) {
+        last = failure as Failure;
+        if (last.error !== undefined) throw errorOf(last, "NOT_APPLIED");
+        // The stream may live on this channel: only when it is not the leader's is it thrown away.
+        if (each !== leader.current) channels.discard(each);
+      }
+    }
+    throw gaveUp(last as Failure, false, endpoints);
+  }
+}
+
+async function cluster(
+  channels: Channels,
+  endpoint: string,
+  signal: AbortSignal | undefined,
+): Promise<ClusterInfo> {
+  const reply = await channels.to(endpoint).unary("GetCluster", {}, clusterAttemptMs, signal);
+  const { clusterId, nodeId, leader, members, version } = reply as ClusterInfo & {
+    leader: unknown;
+  };
+  return { clusterId, nodeId, leader: known(leader) ? leader : undefined, members, version };
+}
+
+function known(leader: unknown): leader is NonNullable<ClusterInfo["leader"]> {
+  return leader !== null && leader !== undefined && (leader as { nodeId: number }).nodeId !== 0;
+}
+
+/** Field names are the same; only "these are all the labels" has a field of its own on the wire. */
+function wire(options: QueueOptions): object {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const fields: Record<string, unknown> = Object.fromEntries(given);
+  return options.labels === undefined ? fields : { ...fields, setLabels: true };
+}
+
+function info(queue: object): QueueInfo {
+  const { options, ...counters } = queue as QueueInfo;
+  const {
+    ordering,
+    maxInFlightPerKey,
+    leaseMs,
+    maxAttempts,
+    retry,
+    onExhausted,
+    deadLetterQueue,
+    maxMessages,
+    maxBytes,
+    maxMessageBytes,
+    paused,
+    labels,
+  } = options;
+  return {
+    ...counters,
+    // By name: the loader adds a member for each `optional` that is none of the user's.
+    options: {
+      ordering,
+      maxInFlightPerKey,
+      leaseMs,
+      maxAttempts,
+      retry: { initialMs: retry.initialMs, multiplier: retry.multiplier, maxMs: retry.maxMs },
+      onExhausted,
+      deadLetterQueue,
+      maxMessages,
+      maxBytes,
+      maxMessageBytes,
+      paused,
+      labels: { ...labels },
+    },
+  };
+}

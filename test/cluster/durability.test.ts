@@ -1,0 +1,83 @@
+// P1, R1, F1: what was acknowledged is there after every node was killed at once; P7: and nothing is redelivered.
+
+import { expect, test } from "vitest";
+import type { Delivery } from "../../client/index.ts";
+import { client, startCluster, until } from "./support.ts";
+
+interface Item {
+  readonly key: string;
+  readonly n: number;
+}
+
+const messages = 6_000;
+const keys = 50;
+const outstandingMax = 500;
+
+test("P1: kill -9 of all three nodes at once under load loses no message and undoes no ack", async () => {
+  const cluster = await startCluster();
+  const producer = await client(cluster, { name: "producer" });
+  const consumer = await client(cluster, { name: "consumer" });
+  await producer.createQueue("ledger");
+  const queue = producer.queue<Item>("ledger");
+
+  const confirmed = new Set<number>();
+  const acked = new Set<number>();
+  const deliveredOf = new Map<string, number[]>();
+  const redeliveries: string[] = [];
+  let goneForGood: ReadonlySet<number> = new Set();
+  const undone: number[] = [];
+
+  const stop = new AbortController();
+  const handle = async (delivery: Delivery<Item>): Promise<void> => {
+    const { n, key } = delivery.value;
+    if (goneForGood.has(n)) undone.push(n);
+    if (delivery.message.redelivery !== "") redeliveries.push(delivery.message.redelivery);
+    const seen = deliveredOf.get(key) ?? [];
+    seen.push(n);
+    deliveredOf.set(key, seen);
+    await delivery.ack();
+    acked.add(n);
+  };
+  const consuming = (async () => {
+    const received = consumer.queue<Item>("ledger").receive({ credit: 200, signal: stop.signal });
+    for await (const delivery of received) void handle(delivery);
+  })();
+
+  const producing = (async () => {
+    const pending = new Set<Promise<unknown>>();
+    for (let n = 0; n < messages; n += 1) {
+      const key = `account-${n % keys}`;
+      const call = queue
+        .enqueue({ key, n }, { key })
+        .then(() => confirmed.add(n))
+        .finally(() => pending.delete(call));
+      pending.add(call);
+      if (pending.size >= outstandingMax) await Promise.race(pending);
+    }
+    await Promise.all(pending);
+  })();
+
+  await until("a third is done", () => acked.size > messages / 3);
+  await Promise.all(cluster.nodeIds.map((id) => cluster.kill(id)));
+  const confirmedBefore = new Set(confirmed);
+  goneForGood = new Set(acked);
+  expect(confirmedBefore.size).toBeLessThan(messages);
+  await Promise.all(cluster.nodeIds.map((id) => cluster.restart(id)));
+
+  await producing;
+  await until("everything is acknowledged", () => acked.size === messages);
+  stop.abort();
+  await consuming.catch(() => undefined);
+
+  expect(undone).toEqual([]);
+  expect([...confirmedBefore].filter((n) => !acked.has(n))).toEqual([]);
+  // P7: the leases were in the replicated state all the time.
+  expect(redeliveries).toEqual([]);
+  for (const [key, numbers] of deliveredOf) {
+    const account = Number(key.slice("account-".length));
+    const wanted = Array.from({ length: messages / keys }, (_, i) => account + i * keys);
+    expect(numbers, key).toEqual(wanted);
+  }
+  const info = await producer.getQueue("ledger");
+  expect(info).toMatchObject({ ready: 0, leased: 0, enqueued: messages, acked: messages });
+});

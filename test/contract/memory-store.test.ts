@@ -1,0 +1,5 @@
+import { MemoryStore } from "../../queue/memory-store.ts";
+
+import { orderedStoreContract } from "./ordered-store.ts";
+
+orderedStoreContract("MemoryStore", () => Promise.resolve(new MemoryStore()));

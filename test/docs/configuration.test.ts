@@ -1,0 +1,50 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { format } from "prettier";
+import { expect, test } from "vitest";
+import { environmentName, serverOptions, type ServerOption } from "../../node/config.ts";
+
+const path = new URL("../../docs/configuration.md", import.meta.url);
+
+const introduction = `# Configuration of a server
+
+Made from the table in node/config.ts; a test keeps the two equal (\`UPDATE_DOCS=1 npx vitest run --project unit test/docs\` rewrites this page).
+
+A flag of \`raftq server\` wins over the environment, the environment over the file (\`--config FILE\` or \`RAFTQ_CONFIG\`: JSON, keyed by the flag's name without dashes), the file over the default. A wrong value stops the start and names the option.
+`;
+
+function bounds(option: ServerOption): string {
+  switch (option.kind) {
+    case "number":
+      return `${option.min} to ${option.max}${option.unit === "" ? "" : ` ${option.unit}`}`;
+    case "text":
+      return option.choices?.join(", ") ?? "";
+    case "members":
+      return "1 to 7 members";
+  }
+}
+
+function row(option: ServerOption): string {
+  const standard = option.kind === "members" ? undefined : option.default;
+  const cells = [
+    `\`--${option.flag}\``,
+    `\`${environmentName(option)}\``,
+    standard === undefined ? "required" : String(standard),
+    bounds(option),
+    option.help,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+test("docs/configuration.md lists every option of a server as the code has it", async () => {
+  const table = [
+    "| flag | environment | default | values | meaning |",
+    "| --- | --- | --- | --- | --- |",
+    ...Object.values(serverOptions).map(row),
+  ].join("\n");
+  const wanted = await format(`${introduction}\n${table}\n`, {
+    parser: "markdown",
+    printWidth: 100,
+  });
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(path, wanted);
+  expect(readFileSync(path, "utf8")).toBe(wanted);
+});
