@@ -31,7 +31,11 @@ export function addDevCommand(program: Command): void {
       "client ports: this one, +10, +20 …; peers use the ones above them",
       String(basePortDefault),
     )
-    .option("--verbose", "show all that the servers log, not only changes of role and warnings", false)
+    .option(
+      "--verbose",
+      "show all that the servers log, not only changes of role and warnings",
+      false,
+    )
     .action(async (flags: DevFlags) => {
       process.exitCode = await dev(flags);
     });

@@ -63,7 +63,9 @@ export function addQueueCommand(program: Command): void {
       if (Object.keys(changes).length === 0) throw new UsageError("nothing to change was given");
       const revision = optionalNumber("--revision", flags.revision, 1, Number.MAX_SAFE_INTEGER);
       await withClient(remote, async (client) => {
-        const info = await client.updateQueue(name, changes, { ...(revision === undefined ? {} : { revision }) });
+        const info = await client.updateQueue(name, changes, {
+          ...(revision === undefined ? {} : { revision }),
+        });
         await print(
           remote.json ? JSON.stringify(info) : `${name}: updated (revision ${info.revision})`,
         );

@@ -3,7 +3,7 @@
 import { inspect } from "node:util";
 import { decodeContent, type Delivery as WireDelivery } from "../proto/frame.ts";
 import { decodeValue, type Codec } from "./codec.ts";
-import { invalid, QueueError, status } from "./errors.ts";
+import { asError, invalid, QueueError, status } from "./errors.ts";
 import type { Lease, SettleDetails, Settled, SettleDone } from "./lease.ts";
 import { integer, leaseMsMax } from "./options.ts";
 
@@ -170,7 +170,7 @@ function promised(start: (done: SettleDone) => void): Promise<Settled> {
   return new Promise((resolve, reject) => {
     start((error, settled) => {
       if (settled !== undefined) resolve(settled);
-      else reject(error);
+      else reject(asError(error));
     });
   });
 }

@@ -178,3 +178,10 @@ export function tooManyError(maxOutstanding: number, maxWaiting: number): QueueE
     { reason: "TOO_MANY_IN_FLIGHT", code: status.RESOURCE_EXHAUSTED, outcome: "NOT_APPLIED" },
   );
 }
+
+/** What was thrown, as something to reject with. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error("something that is no Error was thrown", { cause: thrown });
+}

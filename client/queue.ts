@@ -4,7 +4,7 @@ import { encodeContent, type ClientResult } from "../proto/frame.ts";
 import { encodeValue, type Codec } from "./codec.ts";
 import { Consumer, type Handler } from "./consumer.ts";
 import { Delivery } from "./delivery.ts";
-import { abortedError, invalid, QueueError, status } from "./errors.ts";
+import { abortedError, asError, invalid, QueueError, status } from "./errors.ts";
 import {
   integer,
   leaseMsMax,
@@ -54,7 +54,7 @@ export class Queue<T> {
       } as const;
       return request(this.#parts, operation, readEnqueued, options);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(asError(error));
     }
   }
 
@@ -80,7 +80,7 @@ export class Queue<T> {
       const operation = { op: "enqueueBatch", queue: this.name, messages } as const;
       return request(this.#parts, operation, readBatch, options);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(asError(error));
     }
   }
 

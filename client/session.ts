@@ -155,6 +155,10 @@ export class Session {
     }
   }
 
+  #isClosed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
   /** Calls of one turn of the event loop travel in one frame. */
   #schedule(): void {
     if (this.#flushScheduled) return;
@@ -181,7 +185,7 @@ export class Session {
         await this.#stream();
         round = 0;
       } catch (error) {
-        if (this.#closed.signal.aborted) return;
+        if (this.#isClosed()) return;
         this.#lose(error);
         await pause(clock, pauseMs(round++, random), this.#closed.signal);
       }

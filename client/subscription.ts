@@ -2,7 +2,7 @@
 
 import type { ClientResult, Delivery } from "../proto/frame.ts";
 import { pause, type Clock } from "./clock.ts";
-import { errorFromWire, QueueError, status } from "./errors.ts";
+import { closedError, errorFromWire, type QueueError, status } from "./errors.ts";
 import type { Lease, LeaseTable } from "./lease.ts";
 import { refusalPauseMs } from "./retry.ts";
 import { internal, type Session } from "./session.ts";
@@ -45,7 +45,8 @@ export class Subscription implements DeliverySink {
     this.#wanted = wanted;
     this.#owner = owner;
     this.#number = parts.session.sinks.add(this);
-    this.subscribe();
+    if (parts.session.closed.aborted) queueMicrotask(() => this.#fail(closedError("NOT_APPLIED")));
+    else this.subscribe();
   }
 
   subscribe(): void {

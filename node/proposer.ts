@@ -115,7 +115,8 @@ export class Proposer {
 
   /** Whoever waits for the command at `ordinal` of an entry that is being applied here; each is handed out once. */
   take(id: EntryId, ordinal: number): Respond | undefined {
-    const batch = this.#inFlight[0];
+    // Several entries may be applied before `applied` says so.
+    const batch = this.#inFlight.find((one) => one.id.index >= id.index);
     if (batch?.id.index !== id.index || batch.id.term !== id.term) return undefined;
     const respond = batch.waiting[ordinal];
     batch.waiting[ordinal] = undefined;

@@ -99,14 +99,14 @@ function tryEndpoint(
           });
         },
         onEnd: (failure, silent) => {
+          parts.closed.removeEventListener("abort", close);
           learn(parts, endpoint, term, failure, silent);
           resolve({ attached, failure });
         },
       },
     );
-    parts.closed.addEventListener("abort", () => connection.abandon(unavailable("closed")), {
-      once: true,
-    });
+    const close = (): void => connection.abandon(unavailable("the client is closed"));
+    parts.closed.addEventListener("abort", close, { once: true });
   });
 }
 

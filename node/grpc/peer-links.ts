@@ -132,9 +132,14 @@ class Link {
         this.#context.members,
         this.#context.incarnations,
       );
-      if ("refusal" in checked) { this.#broken(stream, checked.refusal); return; }
-      if (checked.peer !== this.#peer.id)
-        { this.#broken(stream, `answers as node ${checked.peer}`); return; }
+      if ("refusal" in checked) {
+        this.#broken(stream, checked.refusal);
+        return;
+      }
+      if (checked.peer !== this.#peer.id) {
+        this.#broken(stream, `answers as node ${checked.peer}`);
+        return;
+      }
       this.#watchdog?.stop();
       this.#state = "open";
       this.#retryMs = retryMs.first;

@@ -209,7 +209,8 @@ describe("messages", () => {
 
 describe("server logs", () => {
   test("message, then fields; what every line repeats is left out", () => {
-    const text = '{"level":30,"time":0,"node":2,"msg":"leader in term 3","role":"leader","cause":"won"}';
+    const text =
+      '{"level":30,"time":0,"node":2,"msg":"leader in term 3","role":"leader","cause":"won"}';
     expect(logLine(2, text, plain)).toMatch(
       /^\d\d:\d\d:\d\d {2}node 2 {2}leader in term 3 {2}cause=won$/,
     );

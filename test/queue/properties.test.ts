@@ -131,8 +131,10 @@ class Habitual {
 
   private async then(what: Habit["after"][number]): Promise<void> {
     switch (what) {
-      case "nothing":
-        return this.stored();
+      case "nothing": {
+        this.stored();
+        return;
+      }
       case "flush":
         return this.flush();
       case "take":

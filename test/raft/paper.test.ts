@@ -2,9 +2,9 @@
 // thesis "Consensus: Bridging Theory and Practice" (2014), each with the test that holds us to it.
 
 import { describe, expect, test } from "vitest";
-import type { Entry, EntryId } from "../../raft/index.ts";
+import { encodeMembership, type Entry, type EntryId } from "../../raft/index.ts";
 import { Cluster } from "./cluster.ts";
-import { entry, randomFrom, text, votersOf } from "./harness.ts";
+import { entry, randomFrom, votersOf } from "./harness.ts";
 import { only, sentBy, Solo } from "./solo.ts";
 
 const five = votersOf(1, 2, 3, 4, 5);
@@ -468,7 +468,6 @@ describe("thesis §3.10, leadership transfer", () => {
 });
 
 describe("thesis §4, membership", () => {
-  const membershipOf = votersOf(1, 2);
   test("§4.2.1: a learner receives log entries but is not counted towards a majority, and does not campaign", () => {
     const cluster = new Cluster({ membership: { voters: [1, 2, 3], learners: [4] } });
     cluster.campaign(1);
@@ -485,9 +484,8 @@ describe("thesis §4, membership", () => {
     expect(cluster.at(4).status.role).toBe("follower");
   });
 
-  test("§4.2.2: a server that is not part of its own latest configuration should still start new elections, as it might still be needed until that entry is committed (A12)", async () => {
-    const { encodeMembership } = await import("../../raft/index.ts");
-    const payload = encodeMembership({ membership: votersOf(2, 3), context: text.encode("") });
+  test("§4.2.2: a server that is not part of its own latest configuration should still start new elections, as it might still be needed until that entry is committed (A12)", () => {
+    const payload = encodeMembership({ membership: votersOf(2, 3), context: new Uint8Array(0) });
     const remove: Entry = { index: 1, term: 1, kind: "membership", payload };
     const solo = new Solo();
     const append = { kind: "append-request", previous: origin, entries: [remove] } as const;
@@ -506,7 +504,6 @@ describe("thesis §4, membership", () => {
     removed.persisted(removed.hear(2, 1, { ...append, commit: 1 }));
     removed.tick(100);
     expect(removed.status.role).toBe("follower");
-    expect(membershipOf.voters).toContain(1);
   });
 
   test("§4.2.3: if a server receives a RequestVote request within the minimum election timeout of hearing from a current leader, it does not update its term or grant its vote", () => {
@@ -533,7 +530,7 @@ describe("thesis §4, membership", () => {
 describe("thesis §6.2, finding the leader", () => {
   test("a leader steps down if an election timeout elapses without a successful round of heartbeats to a majority of its cluster", () => {
     const solo = new Solo({ membership: five });
-    solo.lead(2, 3);
+    solo.persisted(solo.lead(2, 3));
     for (let n = 0; n < 10; n += 1) {
       solo.hear(2, 1, { kind: "heartbeat-reply", round: 1 });
       solo.hear(3, 1, { kind: "heartbeat-reply", round: 1 });

@@ -72,7 +72,8 @@ export class Solo {
   // ---- Ways into each role.
 
   follow(leader: NodeId, term: number): this {
-    this.hear(leader, term, { kind: "heartbeat", commit: 0, round: 1 });
+    const output = this.hear(leader, term, { kind: "heartbeat", commit: 0, round: 1 });
+    if (output.persist !== undefined) this.persisted(output);
     return this;
   }
 
