@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { LocalCluster } from "../cli/local-cluster.ts";
 import type { Client } from "../client/index.ts";
 import { nowMs } from "./body.ts";
-import { cpuSeconds, residentMiB } from "./machine.ts";
+import { cpuSeconds, machineCpuSeconds, residentMiB } from "./machine.ts";
 import type { Consumed, Produced } from "./protocol.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
@@ -66,6 +66,17 @@ export class Bench {
   /** CPU seconds that the servers have used so far. */
   serverCpuSeconds(): number | undefined {
     return cpuSeconds(this.#serverPids());
+  }
+
+  /**
+   * CPU seconds that neither servers nor clients used so far: the kernel's own threads, and other people. Where it is high,
+   * the measurement was disturbed.
+   */
+  otherCpuSeconds(): number | undefined {
+    const workers = this.#workers.flatMap((worker) => worker.pid ?? []);
+    const machine = machineCpuSeconds();
+    const ours = cpuSeconds([...this.#serverPids(), ...workers, process.pid]);
+    return machine === undefined || ours === undefined ? undefined : machine - ours;
   }
 
   residentMiB(): Figures {

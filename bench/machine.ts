@@ -19,6 +19,18 @@ export function cpuSeconds(pids: readonly number[]): number | undefined {
   return ticks / ticksPerSecond;
 }
 
+/** Busy CPU seconds of the whole machine since it was started. */
+export function machineCpuSeconds(): number | undefined {
+  const [, ...fields] = (read("/proc/stat")?.split("\n")[0] ?? "").trim().split(/\s+/);
+  if (fields.length === 0) return undefined;
+  const [user, nice, system, , , irq, softIrq] = fields.map(Number);
+  const ticks = [user, nice, system, irq, softIrq].reduce<number>(
+    (sum, each) => sum + (each ?? 0),
+    0,
+  );
+  return ticks / ticksPerSecond;
+}
+
 /** Resident MiB of one process. */
 export function residentMiB(pid: number): number | undefined {
   const kibibytes = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`) ?? "")?.[1];

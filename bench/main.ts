@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalCluster } from "../cli/local-cluster.ts";
 import { connect } from "../client/index.ts";
+import { nowMs } from "./body.ts";
 import { Bench, type Figures, type Item } from "./item.ts";
 import { machineInfo } from "./machine.ts";
 import { parseOptions, type Options } from "./options.ts";
@@ -47,7 +48,12 @@ async function main(options: Options): Promise<void> {
 async function measure(item: Item, bench: Bench): Promise<Figures> {
   await bench.open();
   try {
-    return await item.run(bench);
+    const startMs = nowMs();
+    const before = bench.otherCpuSeconds();
+    const figures = await item.run(bench);
+    const after = bench.otherCpuSeconds();
+    if (before === undefined || after === undefined) return figures;
+    return { ...figures, other_cores: (after - before) / ((nowMs() - startMs) / 1e3) };
   } finally {
     await bench.close();
   }

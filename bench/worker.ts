@@ -55,10 +55,10 @@ function consuming(): Consumption {
   return consumption;
 }
 
-async function answer<K extends CommandName>(request: Request, name: K): Promise<void> {
+async function answer(request: Request): Promise<void> {
   let response: Response;
   try {
-    const command = commands[name] as (order: unknown) => unknown;
+    const command = commands[request.name] as (order: unknown) => unknown;
     response = { id: request.id, answer: await command(request.order) };
   } catch (error) {
     response = {
@@ -70,8 +70,7 @@ async function answer<K extends CommandName>(request: Request, name: K): Promise
 }
 
 process.on("message", (message) => {
-  const request = message as Request;
-  void answer(request, request.name);
+  void answer(message as Request);
 });
 // The parent is gone: nobody wants the figures any more.
 process.on("disconnect", () => process.exit(0));

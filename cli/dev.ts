@@ -1,10 +1,10 @@
 // `raftq dev`: a cluster on this machine to try things with, real server processes and all.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { Option, type Command } from "commander";
-import { CommandError, exitCodes, UsageError } from "./failure.ts";
-import { LocalCluster } from "./local-cluster.ts";
+import { exitCodes, UsageError } from "./failure.ts";
+import { checkPorts, LocalCluster } from "./local-cluster.ts";
 import { isNews, logLine } from "./log-line.ts";
 import { painter, type Paint } from "./output.ts";
 import { wholeNumber } from "./remote.ts";
@@ -44,42 +44,36 @@ export function addDevCommand(program: Command): void {
 async function dev(flags: DevFlags): Promise<number> {
   const nodes = Number(flags.nodes);
   const basePort = wholeNumber("--base-port", flags.basePort, 1, 65_535 - 10 * nodes);
+  // Before --fresh deletes anything: it could be the data of a cluster that runs.
+  await checkPorts(basePort, nodes);
   prepareData(flags.data, nodes, flags.fresh);
   const paint = painter(process.stdout, process.env);
   const say = (text: string): boolean => process.stdout.write(`${text}\n`);
   const asked = interrupted();
-  let died = false;
+  const seen = { ready: false, died: false };
 
   say(paint.dim(`starting ${nodes} nodes, data in ${flags.data}/ …`));
-  const starting = LocalCluster.start({
+  const cluster = await LocalCluster.start({
     directory: flags.data,
     nodes,
     basePort,
     clusterId: "dev",
     onLine: (nodeId, line) => {
-      if (flags.verbose || isNews(line)) say(logLine(nodeId, line, paint));
+      // Before all of them are up, that they do not find each other is no news.
+      if (flags.verbose || (seen.ready && isNews(line))) say(logLine(nodeId, line, paint));
     },
     onDeath: (nodeId, how, lastLines) => {
-      died = true;
+      seen.died = true;
       say(paint.bad(`node ${nodeId} ${how}; its last lines:`));
       for (const line of lastLines.slice(-3)) say(`  ${logLine(nodeId, line, paint)}`);
     },
   });
-  let cluster: LocalCluster;
-  try {
-    cluster = await starting;
-  } catch (error) {
-    throw new CommandError(
-      error instanceof Error ? error.message : String(error),
-      exitCodes.refused,
-      error,
-    );
-  }
+  seen.ready = true;
   say(welcome(cluster, flags, basePort, paint));
   await asked;
   say(paint.dim("stopping …"));
   await cluster.stopAll();
-  return died ? exitCodes.refused : exitCodes.ok;
+  return seen.died ? exitCodes.refused : exitCodes.ok;
 }
 
 /** What to type next, in words that can be copied. */
@@ -110,9 +104,10 @@ function welcome(cluster: LocalCluster, flags: DevFlags, basePort: number, paint
 
 /** The way this process was started, so that the printed commands work where they are pasted. */
 function invocation(): string {
-  const script = process.argv[1];
-  if (script === undefined || !script.endsWith(".js")) return "npx raftq";
-  return `node ${relative(process.cwd(), script)}`;
+  const script = process.argv[1] ?? "raftq";
+  // npm sets it for its scripts and for npx.
+  if (process.env["npm_execpath"] !== undefined) return "npx raftq";
+  return script.endsWith(".js") ? `node ${relative(process.cwd(), script)}` : basename(script);
 }
 
 /** A cluster's membership is in its data: three nodes' data cannot be started as five. */
@@ -120,7 +115,7 @@ function prepareData(directory: string, nodes: number, fresh: boolean): void {
   const note = join(directory, "cluster.json");
   if (fresh) {
     // Only what a `raftq dev` made: --data may have been a slip of the hand.
-    if (existsSync(directory) && !existsSync(note)) {
+    if (existsSync(directory) && !existsSync(note) && readdirSync(directory).length > 0) {
       throw new UsageError(
         `--fresh: ${directory} was not made by \`raftq dev\`: delete it yourself`,
       );

@@ -31,9 +31,7 @@ export class CommandError extends Error {
 /** What the user can do about a refusal, for the reasons where that is not obvious from the message. */
 const nextSteps: Readonly<Partial<Record<Reason, string>>> = {
   NOT_LEADER: "add the other members to --endpoints",
-  NO_LEADER: "a majority of the members must be running; look with `raftq status`",
-  UNREACHABLE: "is the cluster running (`raftq dev` starts one here), and are --endpoints right?",
-  TIMEOUT: "look with `raftq status`",
+  UNREACHABLE: "`raftq dev` starts a cluster here, --endpoints names another one",
   QUEUE_NOT_FOUND: "create it with `raftq queue create NAME`, or look with `raftq queue list`",
   QUEUE_DIFFERS: "change it with `raftq queue update`, or ask for the same options",
   QUEUE_NOT_EMPTY: "leave out --if-empty to delete the messages too",
@@ -67,8 +65,12 @@ export function failureOf(error: unknown): Failure {
       line: `${error.reason}${field}: ${error.message}${step === undefined ? "" : `; ${step}`}`,
     };
   }
-  return {
-    exitCode: exitCodes.refused,
-    line: error instanceof Error ? error.message : String(error),
-  };
+  return { exitCode: exitCodes.refused, line: unforeseen(error) };
+}
+
+/** Outcomes have names; what the runtime threw is a bug of ours, and only its stack says where. */
+function unforeseen(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isBug = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind);
+  return isBug ? `this is a bug in raftq: ${error.stack ?? error.message}` : error.message;
 }

@@ -88,7 +88,7 @@ export class LocalCluster {
     const ports =
       options.basePort === undefined
         ? await freePorts(count)
-        : await checkedPorts(options.basePort, count);
+        : await checkPorts(options.basePort, count);
     const cluster = new LocalCluster(options, ports);
     try {
       for (const node of cluster.#nodes) cluster.#spawn(node);
@@ -304,7 +304,8 @@ function clientPorts(base: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => base + 10 * index);
 }
 
-async function checkedPorts(base: number, count: number): Promise<number[]> {
+/** @throws when one of a cluster's ports is taken, saying which and what to do. */
+export async function checkPorts(base: number, count: number): Promise<number[]> {
   const ports = clientPorts(base, count);
   for (const port of ports.flatMap((client) => [client, client + 1])) {
     if (!(await isFree(port))) {

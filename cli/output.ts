@@ -66,7 +66,6 @@ export function duration(ms: number): string {
 
 /** Whether bytes that somebody else wrote may move the cursor of this terminal: they may not. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is looked for
   return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, (character) => {
     if (character === "\n") return "\\n";
     if (character === "\r") return "\\r";

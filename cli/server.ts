@@ -79,9 +79,14 @@ async function serve(raw: RawOptions, exitWithStdin: boolean): Promise<void> {
   const config = readConfig(raw);
   // Listen before the start: a signal that comes while the log is being read must not be lost.
   const asked = askedToStop(exitWithStdin);
-  const server = await startServer(config);
-  await asked;
-  await server.stop();
+  try {
+    const server = await startServer(config);
+    await asked;
+    await server.stop();
+  } finally {
+    // The pipe from the parent would keep the process alive.
+    if (exitWithStdin) process.stdin.destroy();
+  }
 }
 
 function readConfig(raw: RawOptions): ServerConfig {

@@ -17,6 +17,8 @@ export interface Failure {
   readonly code: number;
   readonly message: string;
   readonly error: WireError | undefined;
+  /** There was no connection: certainly nothing was sent. */
+  readonly neverSent?: boolean;
 }
 
 export type UnaryMethod =
@@ -29,7 +31,7 @@ export type UnaryMethod =
   | "CloseSession"
   | "GetCluster";
 
-export interface StreamHandlers {
+interface StreamHandlers {
   readonly onBytes: (bytes: Buffer) => void;
   /** After `write` said false: there is room again. */
   readonly onRoom: () => void;
@@ -160,7 +162,9 @@ class GrpcChannel implements Channel {
 
 function failureOf(error: ServiceError): Failure {
   const message = error.details === "" ? error.message : error.details;
-  return { code: error.code, message, error: typedError(error.metadata) };
+  // gRPC says this in words only; another wording in a later version makes an outcome UNKNOWN, never wrong.
+  const neverSent = /^(No connection established|Name resolution failed)/.test(message);
+  return { code: error.code, message, error: typedError(error.metadata), neverSent };
 }
 
 function typedError(metadata: Metadata | undefined): WireError | undefined {

@@ -83,6 +83,8 @@ export class LeaderFinder {
   /** It does not lead, or cannot be reached. `term`: the highest at which that is known. */
   refused(endpoint: string, term: number): void {
     if (this.#current === endpoint) this.#current = undefined;
+    // Going round continues behind it: asking it again comes last.
+    this.#position = this.#endpoints.indexOf(endpoint) + 1;
     const known = this.#refused.get(endpoint)?.term ?? 0;
     const hinted = this.#followed?.endpoint === endpoint ? this.#followed.term : 0;
     const until = this.#clock.now() + refusedForMs;

@@ -47,12 +47,12 @@ export function verdictOf(failure: Failure): Verdict {
   return fatalCodes.has(failure.code) ? "fatal" : "elsewhere";
 }
 
-/** Certainly refused before it reached the log: any call may be made again. */
+/** Certainly refused before it reached the log, or not even sent: any call may be made again. */
 export function neverApplied(failure: Failure): boolean {
-  const reason = failure.error?.reason;
-  return (
-    reason === "NOT_LEADER" || reason === "NO_LEADER" || failure.error?.outcome === "NOT_APPLIED"
-  );
+  const { error } = failure;
+  if (error === undefined) return failure.neverSent === true;
+  if (error.outcome === "OUTCOME_UNSPECIFIED") return isOutage(error.reason);
+  return error.outcome === "NOT_APPLIED";
 }
 
 const firstPauseMs = 20;

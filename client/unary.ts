@@ -57,12 +57,13 @@ export async function callLeader(
     try {
       const attempt = Math.max(1, Math.min(attemptMs, left));
       const reply = await parts.channels.to(endpoint).unary(method, request, attempt, stop);
+      // Only a leader opens sessions; the stream goes there next.
+      if (method === "OpenSession") leader.leads(endpoint);
       return { reply, uncertain };
     } catch (caught) {
       const failure = caught as Failure;
       const canRetry = refusedBy(parts, endpoint, failure) && !stop.aborted;
-      if (canRetry || stop.aborted)
-        uncertain ||= !neverApplied(failure) && failure.error === undefined;
+      if (canRetry || stop.aborted) uncertain ||= !neverApplied(failure);
       if (stop.aborted) continue;
       if (!canRetry) {
         const error = finalError(failure, uncertain);
@@ -97,7 +98,8 @@ function refusedBy(parts: UnaryParts, endpoint: string, failure: Failure): boole
 }
 
 function finalError(failure: Failure, uncertain: boolean): QueueError {
-  return errorOf(failure, uncertain || failure.error === undefined ? "UNKNOWN" : "NOT_APPLIED");
+  const applied = uncertain || (failure.error === undefined && !neverApplied(failure));
+  return errorOf(failure, applied ? "UNKNOWN" : "NOT_APPLIED");
 }
 
 export function gaveUp(

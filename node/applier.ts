@@ -22,6 +22,8 @@ import type { Clock, Timer } from "./clock.ts";
 const sliceMs = 4;
 /** Entries between two looks at the clock. */
 const entriesPerLook = 4;
+/** Commands of one entry between two looks at the clock. */
+const commandsPerLook = 256;
 
 export interface ApplierEvents {
   /** The answer to the command at `ordinal` of the entry; undefined: deferred, it comes as a completion. */
@@ -47,7 +49,9 @@ export class Applier {
   #at = 0;
   #current: { entry: Entry; decoded: LogEntry; ordinal: number; begun: boolean } | undefined;
   #running = false;
+  #loop: Promise<void> = Promise.resolve();
   #stopped = false;
+  #failed = false;
   #writing: Promise<void> | undefined;
   #timer: Timer | undefined;
   /** Applied index that the store's last finished batch carries. */
@@ -84,6 +88,11 @@ export class Applier {
     return this.#backlog.length - this.#at;
   }
 
+  /** An entry has been applied in part: its rows are not to be taken, and the digest is of no index. */
+  get midEntry(): boolean {
+    return this.#current?.begun === true;
+  }
+
   push(entries: readonly Entry[]): void {
     for (const entry of entries) this.#backlog.push(entry);
     this.#pump();
@@ -93,18 +102,25 @@ export class Applier {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     // Not within the step that committed the entries: what applying sets in motion may propose (node.ts N1).
-    Promise.resolve()
+    this.#loop = Promise.resolve()
       .then(() => this.#run())
-      .catch((error: unknown) => {
-        this.#stopped = true;
-        this.#events.failed(error);
-      });
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    this.#stopped = true;
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#events.failed(error);
   }
 
   async #run(): Promise<void> {
     while (this.#at < this.#backlog.length && !this.#stopped) {
-      if (this.#machine.writeBehindBytes > 2 * this.#options.writeBehindBytesMax)
+      if (this.#isFull && !this.midEntry) {
         await this.#write();
+        // Whoever stops or fails in the meantime expects that nothing is applied any more.
+        if (this.#isOver) break;
+      }
       const missing = this.#slice();
       this.#events.applied(this.#machine.appliedIndex, this.#machine.takeEffects());
       this.#scheduleWrite();
@@ -115,12 +131,22 @@ export class Applier {
     this.#running = false;
   }
 
+  get #isOver(): boolean {
+    return this.#stopped;
+  }
+
+  get #isFull(): boolean {
+    return this.#machine.writeBehindBytes > 2 * this.#options.writeBehindBytesMax;
+  }
+
   /** Applies until the slice is used up, or until rows are missing: those. */
   #slice(): readonly string[] | undefined {
     const end = this.#clock.monotonicMs() + sliceMs;
     for (let count = 1; this.#at < this.#backlog.length; count += 1) {
-      const missing = this.#applyOne();
+      const missing = this.#applyOne(end);
+      if (missing === "more") return undefined;
       if (missing !== undefined) return missing;
+      if (this.#isFull) break;
       if (count % entriesPerLook === 0 && this.#clock.monotonicMs() >= end) break;
     }
     if (this.#at > 1_024 || this.#at === this.#backlog.length) {
@@ -130,7 +156,8 @@ export class Applier {
     return undefined;
   }
 
-  #applyOne(): readonly string[] | undefined {
+  /** "more": the slice is used up in the middle of the entry. */
+  #applyOne(end: number): readonly string[] | "more" | undefined {
     const machine = this.#machine;
     const entry = this.#backlog[this.#at];
     assert(
@@ -157,7 +184,12 @@ export class Applier {
       current.begun = true;
     }
     const records = current.decoded.records;
+    let looked = current.ordinal;
     while (current.ordinal < records.length) {
+      if (current.ordinal - looked >= commandsPerLook) {
+        if (this.#clock.monotonicMs() >= end) return "more";
+        looked = current.ordinal;
+      }
       const record = records[current.ordinal];
       assert(record !== undefined, "a record for each ordinal");
       const missing = machine.missing(record.command);
@@ -179,8 +211,11 @@ export class Applier {
 
   #scheduleWrite(): void {
     if (this.#machine.writeBehindBytes >= this.#options.writeBehindBytesMax) {
-      void this.#write();
-      return;
+      // While a batch is out, the next slice asks again, or the timer does.
+      if (this.#writing === undefined) {
+        void this.#write();
+        return;
+      }
     }
     this.#timer ??= this.#clock.after(this.#options.writeBehindMs, () => {
       this.#timer = undefined;
@@ -188,32 +223,26 @@ export class Applier {
     });
   }
 
-  /** Everything applied so far is in the store when this resolves. */
+  /** Everything applied so far, up to the last whole entry, is in the store when this resolves, or it has failed. */
   async #write(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
-    if (
-      this.#stopped ||
-      this.#machine.appliedIndex === this.#storedIndex ||
-      this.#current?.begun === true
-    )
-      return;
+    if (this.#stopped || this.#machine.appliedIndex === this.#storedIndex || this.midEntry) return;
     this.#timer?.stop();
     this.#timer = undefined;
-    const index = this.#machine.appliedIndex;
-    const writing = this.#store.write(this.#machine.takeWrites()).then(
-      () => {
-        this.#machine.writesStored();
-        this.#storedIndex = index;
-        this.#writing = undefined;
-      },
-      (error: unknown) => {
-        this.#stopped = true;
-        this.#writing = undefined;
-        this.#events.failed(error);
-      },
-    );
-    this.#writing = writing;
-    await writing;
+    this.#writing = this.#writeBatch();
+    await this.#writing;
+    this.#writing = undefined;
+  }
+
+  async #writeBatch(): Promise<void> {
+    try {
+      const index = this.#machine.appliedIndex;
+      await this.#store.write(this.#machine.takeWrites());
+      this.#machine.writesStored();
+      this.#storedIndex = index;
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Writes what is applied, and makes it survive the loss of power. Resolves to the applied index that is safe (E8). */
@@ -224,10 +253,11 @@ export class Applier {
     return index;
   }
 
-  /** Waits for what is being written, so that the store can be replaced or closed. */
+  /** Waits for what is being read and written, so that the store can be replaced or closed (E2). */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.stop();
+    await this.#loop;
     await this.#writing;
   }
 }

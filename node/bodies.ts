@@ -11,12 +11,15 @@ import type { LoadedDelivery } from "./streams.ts";
 
 export class Bodies {
   readonly #state: () => { readonly machine: Machine; readonly store: OrderedStore };
-  readonly #failed: (error: unknown) => void;
+  readonly #failed: (store: OrderedStore, error: unknown) => void;
 
-  /** `state` may change between calls: a snapshot replaces machine and store. `failed`: the store cannot be read (F2). */
+  /**
+   * `state` may change between calls: a snapshot replaces machine and store. `failed`: this store cannot be read, or what was
+   * read cannot be understood (F2).
+   */
   constructor(
     state: () => { machine: Machine; store: OrderedStore },
-    failed: (error: unknown) => void,
+    failed: (store: OrderedStore, error: unknown) => void,
   ) {
     this.#state = state;
     this.#failed = failed;
@@ -34,6 +37,7 @@ export class Bodies {
     return loaded;
   }
 
+  /** Rejects when the store cannot be read; `failed` has been told. */
   async load(grants: readonly Grant[]): Promise<LoadedDelivery[]> {
     const { machine, store } = this.#state();
     const found: (StoredMessage | "not-here" | undefined)[] = grants.map((grant) =>
@@ -43,18 +47,18 @@ export class Bodies {
     grants.forEach((grant, i) => {
       if (found[i] === "not-here") rows.push(grant.row);
     });
-    let values: (Uint8Array | undefined)[] = [];
     try {
-      if (rows.length > 0) values = await store.getMany(rows);
+      const values = rows.length > 0 ? await store.getMany(rows) : [];
+      let next = 0;
+      return grants.map((grant, i) => {
+        const message = found[i];
+        if (message !== "not-here") return { grant, message };
+        const value = values[next++];
+        return { grant, message: value === undefined ? undefined : decodeMessage(value) };
+      });
     } catch (error) {
-      this.#failed(error);
+      this.#failed(store, error);
+      throw error;
     }
-    let next = 0;
-    return grants.map((grant, i) => {
-      const message = found[i];
-      if (message !== "not-here") return { grant, message };
-      const value = values[next++];
-      return { grant, message: value === undefined ? undefined : decodeMessage(value) };
-    });
   }
 }

@@ -9,11 +9,14 @@ export class Compactor {
   readonly #log: DurableLog;
   readonly #retainBytes: number;
   readonly #logger: Logger;
-  #running = false;
+  #running: Promise<number | undefined> | undefined;
+  /** Another attempt is worth its flush only when the log has grown since the last one. */
+  #nextAtBytes: number;
 
   constructor(log: DurableLog, retainBytes: number, logger: Logger) {
     this.#log = log;
     this.#retainBytes = retainBytes;
+    this.#nextAtBytes = retainBytes;
     this.#logger = logger;
   }
 
@@ -26,22 +29,37 @@ export class Compactor {
     keepFrom: () => number,
     membershipAt: (index: number) => Membership,
   ): Promise<number | undefined> {
-    if (this.#running || this.#log.bytesOnDisk <= this.#retainBytes) return undefined;
-    this.#running = true;
+    if (this.#running !== undefined || this.#log.bytesOnDisk <= this.#nextAtBytes) return undefined;
+    this.#running = this.#compact(checkpoint, keepFrom, membershipAt);
     try {
-      const durable = await checkpoint();
-      const { baseIndex, lastIndex } = this.#log;
-      const through = Math.min(
-        durable,
-        keepFrom() - 1,
-        baseIndex + Math.floor((lastIndex - baseIndex) / 2),
-      );
-      if (through <= baseIndex) return undefined;
-      await this.#log.compact(through, membershipAt(through));
-      this.#logger.info({ through, bytesOnDisk: this.#log.bytesOnDisk }, "log compacted");
-      return through;
+      return await this.#running;
     } finally {
-      this.#running = false;
+      this.#running = undefined;
+      const { bytesOnDisk } = this.#log;
+      this.#nextAtBytes = Math.max(this.#retainBytes, bytesOnDisk + this.#retainBytes / 8);
     }
+  }
+
+  /** Resolves when nothing is being compacted. */
+  async idle(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+  }
+
+  async #compact(
+    checkpoint: () => Promise<number>,
+    keepFrom: () => number,
+    membershipAt: (index: number) => Membership,
+  ): Promise<number | undefined> {
+    const durable = await checkpoint();
+    const { baseIndex, lastIndex } = this.#log;
+    const through = Math.min(
+      durable,
+      keepFrom() - 1,
+      baseIndex + Math.floor((lastIndex - baseIndex) / 2),
+    );
+    if (through <= baseIndex) return undefined;
+    await this.#log.compact(through, membershipAt(through));
+    this.#logger.info({ through, bytesOnDisk: this.#log.bytesOnDisk }, "log compacted");
+    return through;
   }
 }

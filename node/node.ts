@@ -79,6 +79,10 @@ export class Node {
   #leadsFrom = Infinity;
   #dead = false;
   #closing = false;
+  /** Chunks of a snapshot are taken one after the other, also those of two leaders (E2). */
+  #receiving: Promise<void> = Promise.resolve();
+  /** Machine, store and log are being replaced by a snapshot. */
+  #installing = false;
   readonly #roleListeners: (() => void)[] = [];
 
   constructor(config: ServerConfig, ports: NodePorts) {
@@ -107,6 +111,7 @@ export class Node {
       store: () => this.#applier.store,
       idAt: (index) => this.#raft.snapshotIdAt(index),
       chainAt: (index) => ports.log.readChain(index),
+      failed: (error) => this.#die(error),
     });
     this.#receiver = new SnapshotReceiver(ports.states, ports.logger);
     this.#compactor = new Compactor(ports.log, config.logRetainBytes, ports.logger);
@@ -129,6 +134,11 @@ export class Node {
 
   get state(): { readonly machine: Machine; readonly store: Applier["store"] } {
     return this.#applier;
+  }
+
+  /** Of the state at `machine.appliedIndex` (R9); empty while an entry is applied in part. */
+  get digest(): string {
+    return this.#applier.midEntry ? "" : this.machine.digest;
   }
 
   get term(): number {
@@ -196,7 +206,8 @@ export class Node {
   #proposed(payload: Uint8Array): NonNullable<Output["proposed"]> {
     // Proposals come from the proposer's own turn, never from within a step (N1).
     const output = this.#step({ kind: "propose", payload });
-    return output.proposed ?? { kind: "refused", reason: "not-leader" };
+    // N3: the commands stay with the proposer, without an answer.
+    return output?.proposed ?? { kind: "refused", reason: "uncommitted-limit" };
   }
 
   #input(input: Input): void {
@@ -208,7 +219,9 @@ export class Node {
     this.#step(input);
   }
 
-  #step(input: Input): Output {
+  /** undefined: the node has ended. */
+  #step(input: Input): Output | undefined {
+    if (this.#dead) return undefined;
     this.#stepping = true;
     try {
       const output = this.#raft.step(input);
@@ -226,7 +239,7 @@ export class Node {
       return output;
     } catch (error) {
       this.#die(error);
-      throw error;
+      return undefined;
     }
   }
 
@@ -250,7 +263,9 @@ export class Node {
         (error: unknown) => this.#die(error),
       );
     }
-    if (output.snapshotWrite !== undefined) void this.#receiveSnapshot(output.snapshotWrite);
+    const { snapshotWrite } = output;
+    if (snapshotWrite !== undefined)
+      this.#receiving = this.#receiving.then(() => this.#receiveSnapshot(snapshotWrite));
   }
 
   #persist(persist: Persist, then: readonly Message[]): void {
@@ -277,6 +292,7 @@ export class Node {
   #tick(): void {
     if (this.#dead) return;
     this.#input({ kind: "tick" });
+    this.#sender.tick();
     if (this.ready && !this.#closing)
       this.#leadership.tick(this.machine, (origin, command, done) =>
         this.submit(origin, command, done),
@@ -288,16 +304,21 @@ export class Node {
   #newApplier(state: State): Applier {
     return new Applier(state.machine, state.store, this.#ports.clock, this.#config, {
       answer: (entry, ordinal, origin, answer) => {
-        if (!this.#leads) return;
+        if (!this.#leads || this.#dead) return;
+        this.#waiting.raised(origin, entry.index);
         const respond = this.#proposer.take(entry, ordinal);
         if (respond === undefined) return;
         if (answer !== undefined) respond(answer);
         else this.#waiting.receive(origin.session, origin.sequence, respond);
       },
-      applied: (index, { grants, completions }) => {
+      applied: (index, { grants, completions, endedSessions }) => {
+        if (this.#dead) return;
         for (const { session, sequence, answer } of completions)
           this.#waiting.completed(session, sequence, answer);
-        if (this.#leads) this.streams.granted(grants);
+        if (this.#leads) {
+          this.streams.granted(grants);
+          this.streams.ended(endedSessions);
+        }
         this.#input({ kind: "applied", index });
         this.#waiting.applied(index);
         this.#proposer.applied(index);
@@ -308,6 +329,7 @@ export class Node {
   }
 
   #compact(): void {
+    if (this.#installing) return;
     const work = this.#compactor.consider(
       () => this.#applier.checkpoint(),
       () => this.#sender.keepFrom,
@@ -322,6 +344,7 @@ export class Node {
   }
 
   async #receiveSnapshot(write: NonNullable<Output["snapshotWrite"]>): Promise<void> {
+    if (this.#dead) return;
     const { last } = write.snapshot;
     try {
       const taken = await this.#receiver.take(write);
@@ -334,11 +357,14 @@ export class Node {
         return;
       }
       // O5: whatever was handed out before is durable, and its effects are inside the snapshot.
+      this.#installing = true;
       await this.#persisting;
+      await this.#compactor.idle();
       await this.#applier.stop();
       const { state, chain } = await this.#receiver.install(write.snapshot, this.#applier.store);
       await this.#ports.log.reset(write.snapshot, chain);
       this.#applier = this.#newApplier(state);
+      this.#installing = false;
       this.#input({ kind: "snapshot-installed", snapshot: write.snapshot });
     } catch (error) {
       this.#die(error);
@@ -359,9 +385,9 @@ export class Node {
     if (led && !this.#leads) {
       this.#leadsFrom = Infinity;
       this.#proposer.abandon();
-      this.#waiting.abandonReceives({ kind: "unknown" });
+      this.#waiting.abandon();
       this.streams.leadershipLost();
-      this.#sender.stop();
+      this.#sender.stop().catch((error: unknown) => this.#die(error));
     }
     for (const run of this.#roleListeners) run();
   }
@@ -373,6 +399,7 @@ export class Node {
     if (this.#closing) return;
     this.#closing = true;
     this.#proposer.close();
+    for (const run of this.#roleListeners) run();
     const end = this.#ports.clock.monotonicMs() + this.#config.drainMs;
     while (
       !this.#dead &&
@@ -382,19 +409,30 @@ export class Node {
     ) {
       await new Promise<void>((resolve) => this.#ports.clock.after(5, resolve));
     }
-    this.#waiting.abandonReceives({ kind: "shutting-down" });
+    // First the streams: what was answered leaves before they end.
     this.streams.shutDown();
+    this.#proposer.abandon();
+    this.#waiting.abandon();
     this.#ticker.stop();
     const wasDead = this.#dead;
     this.#dead = true;
     await this.#transport.close();
     await this.#sender.stop();
     if (wasDead) return;
+    await this.#receiving;
+    await this.#receiver.stop();
     await this.#persisting;
+    await this.#compactor.idle();
     await this.#applier.checkpoint();
     await this.#applier.stop();
     await this.#ports.log.close();
     await this.#applier.store.close();
+  }
+
+  /** The store behind `state` cannot be read: an error, unless its time is over anyway. */
+  storeFailed(store: Applier["store"], error: unknown): void {
+    if (this.#installing || store !== this.#applier.store) return;
+    this.#die(error);
   }
 
   #die(error: unknown): void {

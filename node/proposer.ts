@@ -46,6 +46,8 @@ export class Proposer {
   readonly #inFlight: Batch[] = [];
   #scheduled = false;
   #closed: Unanswered | undefined;
+  /** Counts the leaderships that were lost. */
+  #leadership = 0;
   readonly #onRoom: (() => void)[] = [];
 
   constructor(
@@ -75,7 +77,14 @@ export class Proposer {
       respond?.(this.#closed);
       return;
     }
-    this.#writer.add(origin, command);
+    const before = this.#writer.bytes;
+    try {
+      this.#writer.add(origin, command);
+    } catch (error) {
+      // A defect of the door. Half a command must never reach the log: every node would stop at it, at every start.
+      this.#cutBack(before);
+      throw error;
+    }
     this.#gathered.push(respond);
     if (this.#writer.bytes >= this.#options.entryBytesMax) this.#seal();
     if (this.#scheduled) return;
@@ -87,11 +96,20 @@ export class Proposer {
   }
 
   #seal(): void {
-    const payload = this.#writer.finish(this.#stamp());
+    this.#enqueue(this.#writer.finish(this.#stamp()));
+  }
+
+  #enqueue(payload: Uint8Array): void {
     this.#sealed.push({ payload, waiting: this.#gathered });
     this.#sealedBytes += payload.length;
     this.#gathered = [];
     this.#writer.reset();
+  }
+
+  /** Seals what was gathered in the first `bytes`, without what was written behind them. */
+  #cutBack(bytes: number): void {
+    const payload = this.#writer.finish(this.#stamp());
+    if (this.#gathered.length > 0) this.#enqueue(payload.slice(0, bytes));
   }
 
   #flush(): void {
@@ -100,11 +118,20 @@ export class Proposer {
         if (this.#gathered.length === 0) break;
         this.#seal();
       }
-      const next = this.#sealed[0];
+      const next = this.#sealed.shift();
       assert(next !== undefined, "something is sealed");
+      const leadership = this.#leadership;
       const proposed = this.#propose(next.payload);
-      if (proposed.kind === "refused" && proposed.reason === "uncommitted-limit") break;
-      this.#sealed.shift();
+      if (leadership !== this.#leadership) {
+        // Lost within the step that took it: if it was appended, nobody knows what becomes of it.
+        const kind = proposed.kind === "appended" ? "unknown" : "not-leader";
+        for (const respond of next.waiting) respond?.({ kind });
+        break;
+      }
+      if (proposed.kind === "refused" && proposed.reason === "uncommitted-limit") {
+        this.#sealed.unshift(next);
+        break;
+      }
       this.#sealedBytes -= next.payload.length;
       if (proposed.kind === "appended")
         this.#inFlight.push({ id: proposed.id, waiting: next.waiting });
@@ -134,6 +161,7 @@ export class Proposer {
 
   /** Leadership is lost: what is under way may or may not be applied, by whoever leads next (B2). */
   abandon(): void {
+    this.#leadership += 1;
     const inFlight = this.#inFlight.splice(0);
     const sealed = this.#sealed.splice(0);
     const gathered = this.#gathered.splice(0);

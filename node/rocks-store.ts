@@ -220,10 +220,10 @@ async function* pages(
     // One more than wanted: the binding then knows without another trip that it is done.
     const bounds = { gte: Buffer.from(low, "latin1"), lt: keyBytes(high) };
     const found = session.iterator({ ...bounds, reverse, limit: wanted, capacity: wanted + 1 });
-    for await (const { key, value } of found) {
+    await eachRow(found, ({ key, value }) => {
       rows.push({ key: key.toString("latin1"), value });
       bytes += key.byteLength + value.byteLength;
-    }
+    });
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows;
@@ -236,6 +236,19 @@ async function* pages(
       Math.min(pageRowsMax, size * 4, Math.floor((pageBytes * rows.length) / bytes)),
     );
   }
+}
+
+/** As events: `for await` costs a promise per row, which is most of the time of a range. */
+function eachRow(
+  rows: ReturnType<RocksDB["iterator"]>,
+  visit: (row: { readonly key: Buffer; readonly value: Buffer }) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    rows.on("data", visit);
+    rows.on("error", reject);
+    // After "end" the native iterator is freed; the session must outlive it.
+    rows.on("close", resolve);
+  });
 }
 
 /** The addon is loaded here and not at import, so that a missing library is told in words. */

@@ -35,6 +35,13 @@ declare module "rocksdb-native" {
     readonly value: Buffer;
   }
 
+  /** A streamx Readable. */
+  interface RowStream {
+    on(event: "data", listener: (row: IteratorRow) => void): void;
+    on(event: "error", listener: (error: Error) => void): void;
+    on(event: "close", listener: () => void): void;
+  }
+
   interface Options {
     readonly maxBackgroundJobs?: number;
     readonly bytesPerSync?: number;
@@ -51,7 +58,7 @@ declare module "rocksdb-native" {
     ready(): Promise<void>;
     read(options?: BatchOptions): ReadBatch;
     write(options?: BatchOptions): WriteBatch;
-    iterator(range: IteratorOptions): AsyncIterable<IteratorRow>;
+    iterator(range: IteratorOptions): RowStream;
     snapshot(): RocksDB;
     flush(): Promise<void>;
     close(): Promise<void>;

@@ -1,18 +1,18 @@
 // A whole node: its directory, its loop, its two gRPC servers.
 
 import { randomBytes } from "node:crypto";
-import { pino, type Logger } from "pino";
-import { decodeMembership } from "../raft/index.ts";
+import { pino } from "pino";
 import { systemClock } from "./clock.ts";
 import type { ServerConfig } from "./config.ts";
 import { PeerLinks } from "./grpc/peer-links.ts";
 import { serveClients, servePeers, type Listening } from "./grpc/server.ts";
 import { openIdentity } from "./identity.ts";
 import { openIncarnations } from "./incarnations.ts";
-import { DurableLog, NodeDisk, type OpenedLog } from "./log/index.ts";
+import { NodeDisk } from "./log/index.ts";
 import { Node } from "./node.ts";
+import { openLog } from "./open-log.ts";
 import { RocksStore } from "./rocks-store.ts";
-import { StateDirectory, type Installed } from "./state-directory.ts";
+import { StateDirectory } from "./state-directory.ts";
 import type { TransportEvents } from "./transport.ts";
 import { version } from "./version.ts";
 
@@ -49,7 +49,9 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     state,
     installed,
   } = await StateDirectory.open(disk, `${config.data}/state`, RocksStore, config);
-  const opened = await openLog(disk, config, logger, fatal, installed);
+  const opened = await openLog(disk, `${config.data}/log`, config, logger, installed, {
+    onFailure: fatal,
+  });
   const me = {
     clusterId: config.clusterId,
     nodeId: config.nodeId,
@@ -101,7 +103,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
         version,
         tickMs: config.tickMs,
         outboxBytesMax: config.outboxBytesMax,
-        failed: fatal,
+        logger,
       }),
     );
   } catch (error) {
@@ -127,45 +129,6 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       logger.info("stopped");
     },
   };
-}
-
-async function openLog(
-  disk: NodeDisk,
-  config: ServerConfig,
-  logger: Logger,
-  fatal: (error: unknown) => void,
-  installed: Installed | undefined,
-): Promise<OpenedLog> {
-  const options = {
-    decodeMembership: (payload: Uint8Array) => decodeMembership(payload).membership,
-    initialMembership: {
-      voters: config.members.map((member) => member.id).sort((a, b) => a - b),
-      learners: [],
-    },
-    segmentBytes: config.segmentBytes,
-    onFailure: fatal,
-  };
-  const opened = await DurableLog.open(disk, `${config.data}/log`, options);
-  logger.info(
-    {
-      verdict: opened.verdict,
-      last: opened.restored.lastIndex,
-      term: opened.restored.hardState.term,
-    },
-    "log opened",
-  );
-  if (installed === undefined || !isMissing(opened, installed)) return opened;
-  // The process ended between the arrival of a snapshot and the log's restart behind it (state-directory.ts G1).
-  await opened.log.reset(installed.snapshot, installed.chain);
-  await opened.log.close();
-  return DurableLog.open(disk, `${config.data}/log`, options);
-}
-
-function isMissing({ restored }: OpenedLog, { snapshot: { last } }: Installed): boolean {
-  if (last.index <= restored.snapshot.last.index) return false;
-  if (last.index > restored.lastIndex) return true;
-  const run = restored.termRuns.findLast((candidate) => candidate.firstIndex <= last.index);
-  return run?.term !== last.term;
 }
 
 /** A small generator with a fresh seed at each start (A13): mulberry32. */

@@ -4,16 +4,24 @@
 
 import type { Logger } from "pino";
 import { decodeMeta, metaRow, type OrderedStore } from "../queue/index.ts";
-import type { SnapshotId, SnapshotWrite } from "../raft/index.ts";
+import type { EntryId, SnapshotId, SnapshotWrite } from "../raft/index.ts";
 import { assert } from "./assert.ts";
-import { decodeChunk } from "./snapshot-chunk.ts";
+import { chunkSum, decodeChunk } from "./snapshot-chunk.ts";
 import type { State, StateDirectory } from "./state-directory.ts";
 
 export class SnapshotReceiver {
   readonly #states: StateDirectory;
   readonly #logger: Logger;
   #incoming:
-    { readonly store: OrderedStore; readonly generation: number; chain: number } | undefined;
+    | {
+        readonly store: OrderedStore;
+        readonly generation: number;
+        readonly last: EntryId;
+        readonly chain: number;
+        /** Checksum of the chunk that was taken last. */
+        sum: number;
+      }
+    | undefined;
 
   constructor(states: StateDirectory, logger: Logger) {
     this.#states = states;
@@ -27,22 +35,30 @@ export class SnapshotReceiver {
       this.#logger.warn({ from, chunk }, "snapshot: a damaged chunk; asking again");
       return false;
     }
+    const { last } = snapshot;
     if (chunk === 0) {
       await this.#incoming?.store.close();
       this.#incoming = undefined;
-      this.#logger.info({ from, index: snapshot.last.index }, "snapshot: receiving");
-      this.#incoming = { ...(await this.#states.begin()), chain: decoded.chain };
+      this.#logger.info({ from, index: last.index }, "snapshot: receiving");
+      const { chain } = decoded;
+      this.#incoming = { ...(await this.#states.begin()), last, chain, sum: 0 };
     }
     const incoming = this.#incoming;
-    if (incoming === undefined) return false;
+    if (
+      incoming?.last.index !== last.index ||
+      incoming.last.term !== last.term ||
+      incoming.chain !== decoded.chain ||
+      incoming.sum !== decoded.before
+    ) {
+      this.#logger.warn({ from, chunk }, "snapshot: a chunk of another transfer; asking again");
+      return false;
+    }
+    incoming.sum = chunkSum(data);
     const { store } = incoming;
     await store.write(decoded.rows.map(({ key, value }) => ({ kind: "put", key, value })));
     if (!done) return true;
     const [meta] = await store.getMany([metaRow]);
-    const good =
-      meta !== undefined &&
-      decodeMeta(meta).appliedIndex === snapshot.last.index &&
-      decoded.chain === incoming.chain;
+    const good = meta !== undefined && decodeMeta(meta).appliedIndex === last.index;
     if (!good)
       this.#logger.warn({ from }, "snapshot: not the state that it claims to be; asking again");
     return good;

@@ -14,7 +14,7 @@ import {
 import type { Input, NodeId, SnapshotId, SnapshotRead } from "../raft/index.ts";
 import { assert } from "./assert.ts";
 import type { Clock } from "./clock.ts";
-import { encodeChunk } from "./snapshot-chunk.ts";
+import { chunkSum, encodeChunk } from "./snapshot-chunk.ts";
 
 const chunkBytes = 512 * 1024;
 /** An open snapshot holds back RocksDB's compaction: not longer than this without anybody reading it. */
@@ -30,12 +30,16 @@ interface Transfer {
   data: Uint8Array;
   done: boolean;
   usedAt: number;
+  /** It was given up, perhaps while a chunk was being read: what comes of that is no chunk. */
+  closed: boolean;
 }
 
 interface Sources {
   readonly store: () => OrderedStore;
   readonly idAt: (index: number) => SnapshotId;
   readonly chainAt: (index: number) => Promise<number | undefined>;
+  /** A view could not be closed. */
+  readonly failed: (error: unknown) => void;
 }
 
 type ChunkRead = Extract<Input, { kind: "snapshot-read" }>;
@@ -62,7 +66,6 @@ export class SnapshotSender {
 
   /** The chunk asked for; undefined: begin again with a new snapshot. */
   async read({ to, last, chunk }: SnapshotRead): Promise<ChunkRead | undefined> {
-    await this.#closeIdle();
     if (last === undefined) await this.#begin(to);
     const transfer = this.#transfers.get(to);
     if (transfer === undefined) return undefined;
@@ -78,6 +81,7 @@ export class SnapshotSender {
       await this.#close(to);
       return undefined;
     }
+    if (transfer.closed) return undefined;
     return { kind: "snapshot-read", to, snapshot, chunk, data: transfer.data, done: transfer.done };
   }
 
@@ -102,7 +106,10 @@ export class SnapshotSender {
       data: new Uint8Array(),
       done: false,
       usedAt: this.#clock.monotonicMs(),
+      closed: false,
     };
+    // Two may have begun at once: leadership was lost and won in between.
+    await this.#close(to);
     this.#transfers.set(to, transfer);
     this.#logger.info({ peer: to, index }, "snapshot: sending");
     await this.#advance(transfer);
@@ -112,37 +119,47 @@ export class SnapshotSender {
     const rows: Row[] = [];
     let bytes = 0;
     let ended = false;
-    while (bytes < chunkBytes && !ended) {
-      if (transfer.pending.length === 0) {
-        const next = await transfer.batches.next();
-        ended = next.done === true;
-        transfer.pending = next.done === true ? [] : next.value;
+    try {
+      while (bytes < chunkBytes && !ended) {
+        if (transfer.pending.length === 0) {
+          const next = await transfer.batches.next();
+          ended = next.done === true;
+          transfer.pending = next.done === true ? [] : next.value;
+        }
+        let taken = 0;
+        for (const row of transfer.pending) {
+          if (bytes >= chunkBytes) break;
+          rows.push(row);
+          bytes += row.key.length + row.value.length + 8;
+          taken += 1;
+        }
+        transfer.pending = transfer.pending.slice(taken);
       }
-      let taken = 0;
-      for (const row of transfer.pending) {
-        if (bytes >= chunkBytes) break;
-        rows.push(row);
-        bytes += row.key.length + row.value.length + 8;
-        taken += 1;
-      }
-      transfer.pending = transfer.pending.slice(taken);
+    } catch (error) {
+      // Its view was closed under it.
+      if (transfer.closed) return;
+      throw error;
     }
     assert(rows.length > 0 || ended, "X2: a chunk holds rows, or is the last one");
     transfer.chunk += 1;
-    transfer.data = encodeChunk(transfer.chain, rows);
+    transfer.data = encodeChunk(transfer.chain, chunkSum(transfer.data), rows);
     transfer.done = ended;
   }
 
-  async #closeIdle(): Promise<void> {
+  /** X2: nobody says that a transfer is over; it is when its follower has asked for nothing for long. */
+  tick(): void {
+    if (this.#transfers.size === 0) return;
     const now = this.#clock.monotonicMs();
-    for (const [to, transfer] of this.#transfers)
-      if (now - transfer.usedAt > idleMs) await this.#close(to);
+    for (const [to, transfer] of [...this.#transfers]) {
+      if (now - transfer.usedAt > idleMs) this.#close(to).catch(this.#sources.failed);
+    }
   }
 
   async #close(to: NodeId): Promise<void> {
     const transfer = this.#transfers.get(to);
     if (transfer === undefined) return;
     this.#transfers.delete(to);
+    transfer.closed = true;
     await transfer.batches.return?.();
     await transfer.view.close();
   }

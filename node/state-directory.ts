@@ -72,17 +72,16 @@ export class StateDirectory {
     options: MachineOptions,
   ): Promise<{ directory: StateDirectory; state: State; installed: Installed | undefined }> {
     await disk.makeDirectory(path);
-    const names = await disk.list(path);
+    const found = (await disk.list(path)).includes(currentName);
     let current: Current = { generation: 1, installed: undefined };
-    if (names.includes(currentName))
-      current = decodeCurrent(
-        `${path}/${currentName}`,
-        await readWhole(disk, `${path}/${currentName}`, bytesMax),
-      );
-    else await replaceFile(disk, path, currentName, encodeCurrent(current));
-    for (const name of names)
-      if (/^\d+$/.test(name) && Number(name) !== current.generation)
-        await stores.destroy(`${path}/${name}`);
+    if (found) {
+      const file = `${path}/${currentName}`;
+      current = decodeCurrent(file, await readWhole(disk, file, bytesMax));
+      // What a crash may have left: the state before the present one, and one that was being received. Never on the word of
+      // a file that is missing (F7).
+      for (const garbage of [current.generation - 1, current.generation + 1])
+        await stores.destroy(`${path}/${garbage}`);
+    } else await replaceFile(disk, path, currentName, encodeCurrent(current));
     const directory = new StateDirectory(disk, path, stores, options, current);
     const store = await stores.open(directory.#pathOf(current.generation));
     return {

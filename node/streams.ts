@@ -11,6 +11,8 @@ export interface DeliverySink {
   granted(grants: readonly Grant[]): void;
   /** This node leads no longer: the client has to go elsewhere. */
   leadershipLost(): void;
+  /** The session has expired, or was closed. */
+  sessionEnded(): void;
   /** The same session has attached anew. */
   replaced(): void;
   shutDown(): void;
@@ -45,6 +47,14 @@ export class Streams {
       if (i < grants.length && grants[i]?.session === session) continue;
       if (session !== undefined) this.#bySession.get(session)?.granted(grants.slice(start, i));
       start = i;
+    }
+  }
+
+  ended(sessions: readonly number[]): void {
+    for (const session of sessions) {
+      const sink = this.#bySession.get(session);
+      this.#bySession.delete(session);
+      sink?.sessionEnded();
     }
   }
 

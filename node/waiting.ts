@@ -1,9 +1,9 @@
 // Who waits for what on this node, besides the entries under way (proposer.ts): reads, and receives without a message yet.
 // Every one of them is answered: when it can be, or when leadership is lost (D3, R10).
 
-import type { Answer } from "../queue/index.ts";
+import type { Answer, Origin, Refusal } from "../queue/index.ts";
 import type { ReadOutcome } from "../raft/index.ts";
-import type { Respond, Unanswered } from "./proposer.ts";
+import type { Respond } from "./proposer.ts";
 
 /** Leadership was lost before the read could be confirmed. */
 export class NotLeading extends Error {
@@ -19,7 +19,8 @@ interface Read {
 export class Waiting {
   #nextRead = 1;
   readonly #reads = new Map<number, Read>();
-  readonly #receives = new Map<string, Respond>();
+  /** By session and sequence. */
+  readonly #receives = new Map<number, Map<number, Respond>>();
 
   /** A fresh id for each attempt (D2). */
   read(ask: (id: number) => void): Promise<void> {
@@ -54,24 +55,58 @@ export class Waiting {
   }
 
   receive(session: number, sequence: number, respond: Respond): void {
-    const name = `${session}/${sequence}`;
-    const previous = this.#receives.get(name);
-    this.#receives.set(name, respond);
+    let calls = this.#receives.get(session);
+    if (calls === undefined) {
+      calls = new Map();
+      this.#receives.set(session, calls);
+    }
+    const previous = calls.get(sequence);
+    calls.set(sequence, respond);
     // The same call again, over another stream: the older one is not listened to any more.
     previous?.({ kind: "unknown" });
   }
 
   completed(session: number, sequence: number, answer: Answer): void {
-    const name = `${session}/${sequence}`;
-    const respond = this.#receives.get(name);
-    if (respond === undefined) return;
-    this.#receives.delete(name);
-    respond(answer);
+    this.#take(session, sequence)?.(answer);
   }
 
-  abandonReceives(why: Unanswered): void {
-    const receives = [...this.#receives.values()];
+  /** The client says that it does not wait for what lies below its floor: the state machine has forgotten those receives. */
+  raised({ session, sequence, floor }: Origin, index: number): void {
+    const calls = this.#receives.get(session);
+    if (calls === undefined) return;
+    for (const waiting of [...calls.keys()]) {
+      if (waiting >= floor || waiting === sequence) continue;
+      this.#take(session, waiting)?.({ index, reply: { kind: "refused", refusal: givenUp } });
+    }
+  }
+
+  /** Leadership is lost, or the node stops: nobody can be answered here any more (D3, H4). */
+  abandon(): void {
+    const receives = [...this.#receives.values()].flatMap((calls) => [...calls.values()]);
+    const reads = [...this.#reads.values()];
     this.#receives.clear();
-    for (const respond of receives) respond(why);
+    this.#reads.clear();
+    // They are in the log: who knows what they will get.
+    for (const respond of receives) respond({ kind: "unknown" });
+    for (const { reject } of reads) reject(new NotLeading("leadership was lost"));
+  }
+
+  #take(session: number, sequence: number): Respond | undefined {
+    const calls = this.#receives.get(session);
+    const respond = calls?.get(sequence);
+    if (calls === undefined || respond === undefined) return undefined;
+    calls.delete(sequence);
+    if (calls.size === 0) this.#receives.delete(session);
+    return respond;
   }
 }
+
+const givenUp: Refusal = {
+  reason: "MALFORMED",
+  message:
+    "a later call of the session has said, with first_outstanding, that nobody waits for this receive any more",
+  field: "first_outstanding",
+  currentToken: 0,
+  state: "",
+  retryAfterMs: 0,
+};

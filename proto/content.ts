@@ -10,7 +10,7 @@ import {
   MalformedFrame,
 } from "./wire.ts";
 
-export interface Content {
+interface Content {
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
   /** Empty: none. So are the others. */

@@ -42,7 +42,7 @@ export interface Delivery extends DeliveryNumbers {
 }
 
 const causeNumbers = { DEAD_LETTER_CAUSE_UNSPECIFIED: 0, EXHAUSTED: 1, REJECTED: 2 } as const;
-export type DeadLetterCause = keyof typeof causeNumbers;
+type DeadLetterCause = keyof typeof causeNumbers;
 
 const noContent = Buffer.alloc(0);
 

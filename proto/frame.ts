@@ -2,26 +2,22 @@
 
 export {
   ClientFrameWriter,
-  decodeClientFrame,
   type ClientCommand,
   type ClientFrame,
   type ClientOperation,
-  type NewMessage,
-  type NewMessageBytes,
   type SettleOp,
 } from "./client-frame.ts";
+export { decodeClientFrame } from "./client-frame-reader.ts";
 export {
   ServerFrameWriter,
   decodeServerFrame,
   type ClientResult,
-  type Enqueued,
-  type EnqueuedBytes,
   type Reply,
   type ReplyResult,
   type ServerFrame,
 } from "./server-frame.ts";
-export type { DeadLetterCause, Delivery, DeliveryBytes } from "./delivery.ts";
-export { decodeContent, encodeContent, type Content, type ContentInput } from "./content.ts";
+export type { Delivery, DeliveryBytes } from "./delivery.ts";
+export { decodeContent, encodeContent, type ContentInput } from "./content.ts";
 export {
   decodeError,
   encodeError,

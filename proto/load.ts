@@ -12,9 +12,9 @@ const options = {
   oneofs: true,
 } as const;
 
-/** Whole packages, for server reflection. */
+/** The whole package, for server reflection. */
 export const queuePackage = loadSync(pathOf("queue.proto"), options);
-export const peerPackage = loadSync(pathOf("peer.proto"), options);
+const peerPackage = loadSync(pathOf("peer.proto"), options);
 
 export type RawMethod = MethodDefinition<Uint8Array, Uint8Array, Buffer, Buffer>;
 

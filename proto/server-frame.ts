@@ -18,14 +18,14 @@ import {
   Writer,
 } from "./wire.ts";
 
-export interface EnqueuedBytes {
+interface EnqueuedBytes {
   /** `<queue id>/<key>/<key_seq>`, one char per byte of UTF-8. */
   readonly messageIdBytes: string;
   readonly seq: number;
   readonly keySeq: number;
 }
 
-export interface Enqueued {
+interface Enqueued {
   readonly messageId: string;
   readonly seq: number;
   readonly keySeq: number;

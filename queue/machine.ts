@@ -235,8 +235,9 @@ export class Machine {
     const session = this.state.sessions.get(id);
     if (session === undefined) return [];
     const leases = leasesOf(session).sort((a, b) => a.token - b.token);
+    const clock = this.state.leaseClock;
     return leases.map((flight) =>
-      grantOf(flight, session, flight.deadline - this.state.leaseClock),
+      grantOf(flight, session, Math.min(flight.leaseMs, flight.deadline - clock)),
     );
   }
 

@@ -25,7 +25,13 @@ export function tickElection(core: Core, role: Follower | PreCandidate | Candida
   if (core.now - role.since < role.timeoutTicks || !core.mayCampaign) return;
   switch (role.kind) {
     case "follower":
-      startPreVote(core, role.hurriedPreVotes, "no leader was heard for an election time-out");
+      startPreVote(
+        core,
+        role.hurriedPreVotes,
+        role.hurriedPreVotes > 0
+          ? "the leader's process is gone"
+          : "no leader was heard for an election time-out",
+      );
       return;
     case "pre-candidate":
       startPreVote(core, role.hurriedPreVotes - 1, "the pre-vote was not won in time");

@@ -26,11 +26,11 @@ export interface ConnectionEvents {
 }
 
 /** From opening the stream to the attached frame. */
-export const attachMs = 1_000;
+const attachMs = 1_000;
 /** From a heartbeat to the end of patience. */
-export const silenceMs = 1_500;
+const silenceMs = 1_500;
 /** From a heartbeat to suspicion: ask the others whether they have a new leader. */
-export const suspicionMs = 250;
+const suspicionMs = 250;
 /** An answer awaited for so long is worth a heartbeat. */
 const impatienceMs = 200;
 const tickMs = 100;

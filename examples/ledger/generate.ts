@@ -19,7 +19,7 @@ const firstDayMs = Date.UTC(2024, 0, 1);
 const dayMs = 86_400_000;
 const days = 365;
 /** By this part of the ledger all accounts are open. */
-const openingPart = 0.6;
+const openingPart = 0.1;
 
 const credits = [
   ["CASH DEPOSIT", ""],

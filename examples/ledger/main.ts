@@ -28,7 +28,7 @@ async function main(options: DemoOptions): Promise<number> {
     nodes: options.nodes,
     onDeath: (nodeId, how) => progress.say(`  node ${nodeId} ${how}`),
   });
-  const stopped = stopWhenInterrupted(cluster);
+  const stopped = stopWhenInterrupted(cluster, keep ? undefined : directory);
   try {
     const result = await run(
       cluster,
@@ -78,10 +78,13 @@ function dataDirectory(options: DemoOptions): string {
   return options.data;
 }
 
-/** Ctrl-C: the nodes first, then this process. Returns how to stop listening. */
-function stopWhenInterrupted(cluster: LocalCluster): () => void {
+/** Ctrl-C: the nodes first, then their data, then this process. Returns how to stop listening. */
+function stopWhenInterrupted(cluster: LocalCluster, temporary: string | undefined): () => void {
   const stop = (): void => {
-    void cluster.stopAll().finally(() => process.exit(130));
+    void cluster.stopAll().finally(() => {
+      if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+      process.exit(130);
+    });
   };
   process.once("SIGINT", stop).once("SIGTERM", stop);
   return () => process.off("SIGINT", stop).off("SIGTERM", stop);
@@ -91,5 +94,6 @@ try {
   process.exitCode = await main(parseOptions(process.argv.slice(2)));
 } catch (error) {
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  // Clients of a run that failed may still be trying.
+  process.exit(1);
 }

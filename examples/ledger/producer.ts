@@ -84,7 +84,7 @@ export class Producer {
       },
       (error: unknown) => {
         this.#failure ??= new Error(
-          `booking ${row.accountSeq} of account ${row.account} could not be enqueued: ${error}`,
+          `booking ${row.accountSeq} of account ${row.account} could not be enqueued: ${String(error)}`,
           { cause: error },
         );
       },

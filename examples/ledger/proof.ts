@@ -141,7 +141,7 @@ function* differences(sent: LedgerRow, arrived: LedgerRow): Generator<Found> {
     if (other !== value) {
       yield {
         kind: "altered",
-        detail: `booking ${sent.accountSeq}: ${field} was sent as ${value} and came as ${other}`,
+        detail: `booking ${sent.accountSeq}: ${field} was sent as ${String(value)} and came as ${String(other)}`,
       };
     }
   }

@@ -124,7 +124,7 @@ async function consume(
   let ending = false;
   const broken = new Promise<never>((_, reject) => {
     const ended = (cause?: unknown): void => {
-      if (!ending) reject(new Error(`consumer ${index + 1} ended: ${cause}`, { cause }));
+      if (!ending) reject(new Error(`consumer ${index + 1} ended: ${String(cause)}`, { cause }));
     };
     consumer.done.then(() => ended("without an error"), ended);
   });

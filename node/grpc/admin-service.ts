@@ -54,7 +54,7 @@ function cluster({ node, clusterId, members, version, tickMs }: AdminContext): o
       appliedIndex: own ? machine.appliedIndex : unknown,
       lastIndex: own ? status.last.index : unknown,
       firstIndex: own ? status.compacted.index + 1 : unknown,
-      stateDigest: own ? machine.digest : "",
+      stateDigest: own ? node.digest : "",
     };
   });
   return {

@@ -79,24 +79,34 @@ export function elsewhere(
   };
 }
 
-export function unanswered(why: Unanswered, whereabouts: Whereabouts): WireError {
-  switch (why.kind) {
-    case "not-leader":
-      return elsewhere(whereabouts);
-    case "unknown":
-      return elsewhere(whereabouts, "UNKNOWN");
-    case "shutting-down":
-      return shuttingDown(whereabouts.nodeId);
-  }
+/** `closing`: this node is shutting down, and is therefore no place to ask again. */
+export function unanswered(why: Unanswered, whereabouts: Whereabouts, closing: boolean): WireError {
+  const outcome = why.kind === "unknown" ? "UNKNOWN" : "NOT_APPLIED";
+  if (closing || why.kind === "shutting-down") return shuttingDown(whereabouts.nodeId, outcome);
+  return elsewhere(whereabouts, outcome);
 }
 
-export function shuttingDown(nodeId: number): WireError {
+export function shuttingDown(
+  nodeId: number,
+  outcome: "NOT_APPLIED" | "UNKNOWN" = "NOT_APPLIED",
+): WireError {
   return {
     ...nothing,
     reason: "SHUTTING_DOWN",
-    outcome: "NOT_APPLIED",
+    outcome,
     message: `node ${nodeId} is shutting down: use another node`,
     code: codes.SHUTTING_DOWN,
+  };
+}
+
+/** A defect of ours, met while the call was carried out. */
+export function defect(): WireError {
+  return {
+    ...nothing,
+    reason: "REASON_UNSPECIFIED",
+    outcome: "UNKNOWN",
+    message: "an internal error, which the node's log describes; ask again with the same sequence",
+    code: codes.REASON_UNSPECIFIED,
   };
 }
 
@@ -116,5 +126,16 @@ export function serviceError(error: WireError): Partial<ServiceError> {
   const metadata = new Metadata();
   metadata.set(errorMetadataKey, encodeError(error));
   const field = error.field === "" ? "" : ` (${error.field})`;
-  return { code: error.code, details: `${error.reason}${field}: ${error.message}`, metadata };
+  const details = shortened(`${error.reason}${field}: ${error.message}`);
+  return { code: error.code as status, details, metadata };
 }
+
+/** Details travel in a header, where every odd byte takes three; the whole text is in the metadata. */
+function shortened(text: string): string {
+  const bytes = Buffer.from(text, "utf8");
+  if (bytes.length <= detailsBytesMax) return text;
+  // A character cut in two becomes a replacement character: gRPC cannot send half of one.
+  return `${bytes.toString("utf8", 0, detailsBytesMax)} …`;
+}
+
+const detailsBytesMax = 2_048;

@@ -54,6 +54,8 @@ export function checkIntroduction(
   if (!members.has(peer))
     return { refusal: `node ${said("node")} is not a member of cluster ${me.clusterId}` };
   const incarnation = said("incarnation");
+  if (!/^[!-~]{1,64}$/.test(incarnation))
+    return { refusal: `node ${peer} does not say which disk it has` };
   const known = incarnations.known(peer);
   if (known !== undefined && known !== incarnation) {
     return {

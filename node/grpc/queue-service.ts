@@ -1,12 +1,14 @@
 // raftq.v1.Queue, the unary calls: for other languages, for tools, for what happens rarely.
 
 import type { sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Logger } from "pino";
 import { encodeContent, type ContentInput, type WireError } from "../../proto/frame.ts";
 import {
   defaultOptions,
   type Answer,
   type Command,
   type Origin,
+  type Refusal,
   type Reply,
   type Settlement,
 } from "../../queue/index.ts";
@@ -30,13 +32,14 @@ import { limits } from "../limits.ts";
 import type { Node } from "../node.ts";
 import type { Unanswered } from "../proposer.ts";
 import { deliveryObject, messageIdBytes, queueObject } from "../wire.ts";
-import { elsewhere, refused, serviceError, unanswered } from "./errors.ts";
+import { defect, elsewhere, refused, serviceError, shuttingDown, unanswered } from "./errors.ts";
 import { formatSession, parseSession } from "./session-id.ts";
 
 export interface QueueServiceContext {
   readonly node: Node;
   readonly bodies: Bodies;
   readonly clusterId: string;
+  readonly logger: Logger;
 }
 
 /** A call that ends with this error. */
@@ -86,6 +89,15 @@ interface Said {
   readonly error: string;
 }
 
+const tooMuch: Refusal = {
+  reason: "TOO_MANY_IN_FLIGHT",
+  message: "more is waiting to be replicated than may wait: try again a little later",
+  field: "",
+  currentToken: 0,
+  state: "",
+  retryAfterMs: 100,
+};
+
 const nothing: ContentInput = { body: new Uint8Array() };
 
 type Unary = (call: ServerUnaryCall<Said, object>, done: sendUnaryData<object>) => void;
@@ -100,7 +112,10 @@ export function queueService(context: QueueServiceContext): UntypedServiceImplem
         (error: unknown) => {
           if (error instanceof Malformed) done(serviceError(refused(refusalOf(error))));
           else if (error instanceof Refused) done(serviceError(error.error));
-          else done(serviceError(elsewhere(context.node.whereabouts, "UNKNOWN")));
+          else {
+            context.logger.error({ err: error }, "a call failed for a reason that nobody foresaw");
+            done(serviceError(defect()));
+          }
         },
       );
     };
@@ -331,9 +346,13 @@ class QueueCalls {
 
   #submit(origin: Origin, command: Command): Promise<Answer> {
     const { node } = this.#context;
+    // Streams are held back; a call has nobody to hold it (I1, R11). Settling always passes: it is small, and makes room.
+    if (node.full && (command.kind === "enqueue" || command.kind === "enqueue-batch"))
+      return Promise.reject(new Refused(refused(tooMuch)));
     return new Promise((resolve, reject) => {
       node.submit(origin, command, (answer: Answer | Unanswered) => {
-        if ("kind" in answer) reject(new Refused(unanswered(answer, node.whereabouts)));
+        if ("kind" in answer)
+          reject(new Refused(unanswered(answer, node.whereabouts, node.closing)));
         else if (answer.reply.kind === "refused")
           reject(new Refused(refused(answer.reply.refusal)));
         else resolve(answer);
@@ -351,7 +370,8 @@ class QueueCalls {
     try {
       await this.#context.node.linearizable();
     } catch {
-      throw new Refused(elsewhere(this.#context.node.whereabouts));
+      const { node } = this.#context;
+      throw new Refused(node.closing ? shuttingDown(node.id) : elsewhere(node.whereabouts));
     }
   }
 

@@ -14,6 +14,7 @@ import { Bodies } from "../bodies.ts";
 import type { Clock } from "../clock.ts";
 import type { MemberAddress } from "../config.ts";
 import type { Node } from "../node.ts";
+import type { Logger } from "pino";
 import { adminService } from "./admin-service.ts";
 import { peerService, type PeerServiceContext } from "./peer-service.ts";
 import { queueService } from "./queue-service.ts";
@@ -37,7 +38,7 @@ export interface ClientServerContext {
   readonly version: string;
   readonly tickMs: number;
   readonly outboxBytesMax: number;
-  readonly failed: (error: unknown) => void;
+  readonly logger: Logger;
 }
 
 /** The address is taken, or not of this machine. */
@@ -60,7 +61,10 @@ export async function serveClients(
     "grpc.max_receive_message_length": clientFrameBytesMax,
     "grpc.max_send_message_length": -1,
   });
-  const bodies = new Bodies(() => node.state, context.failed);
+  const bodies = new Bodies(
+    () => node.state,
+    (store, error) => node.storeFailed(store, error),
+  );
   const stream = {
     node,
     bodies,
@@ -69,7 +73,7 @@ export async function serveClients(
     parseSession: (text: string) => parseSession(clusterId, text),
   };
   const queue: UntypedServiceImplementation = {
-    ...queueService({ node, bodies, clusterId }),
+    ...queueService({ node, bodies, clusterId, logger: context.logger }),
     Connect: (call: Parameters<typeof connect>[1]) => connect(stream, call),
   };
   server.addService(queueDefinition, queue);
@@ -90,6 +94,8 @@ export async function serveClients(
     );
   };
   node.onRoleChange(refreshHealth);
+  // A cluster of one has elected itself before this line.
+  refreshHealth();
   new ReflectionService({ ...queuePackage, ...loadSync(healthProto) }).addToServer(server);
   return listen(server, address);
 }

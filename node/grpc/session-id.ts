@@ -1,6 +1,6 @@
 // Session ids outside: the cluster's name and the session's number, so that a session of another cluster is recognised.
 
-import { Malformed } from "../door.ts";
+import { Malformed, whole } from "../door.ts";
 
 export function formatSession(clusterId: string, session: number): string {
   return `${clusterId}:${session}`;
@@ -19,5 +19,5 @@ export function parseSession(clusterId: string, text: string, field = "session_i
       field,
       `${field} is of cluster ${String(match[1])}; this is cluster ${clusterId}`,
     );
-  return Number(match[2]);
+  return whole(Number(match[2]), field, 1, Number.MAX_SAFE_INTEGER);
 }

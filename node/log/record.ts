@@ -25,7 +25,7 @@ import { assert } from "./errors.ts";
 export const headerBytes = 35;
 
 /** A payload above this is refused, and a length above it is damage. Unit: bytes. */
-export const payloadBytesMax = 64 * 1024 * 1024;
+const payloadBytesMax = 64 * 1024 * 1024;
 
 export interface RecordHeader {
   readonly index: number;

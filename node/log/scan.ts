@@ -233,8 +233,8 @@ export class Scan {
       const known = `entry ${index}; entry ${proof.header.index} at byte ${proof.offset} was written after it was durable`;
       throw new CorruptLogError(path, offset, `${expected} (${known})`);
     }
+    // Synced with the rest, in makeDurable.
     await file.truncate(offset);
-    await file.sync();
     this.cut = { file: path, offset, bytes: segment.bytes - offset, expected };
     segment.bytes = offset;
   }

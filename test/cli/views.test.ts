@@ -115,7 +115,7 @@ function view(
       leaderId === undefined ? undefined : { nodeId: leaderId, endpoint: `h:${leaderId}`, term },
     members,
     version: "0.1.0",
-  } as ClusterInfo;
+  };
 }
 
 const own = {

@@ -337,8 +337,12 @@ describe("H2, an expired session", () => {
     await cluster.until(() => cluster.stream.commands.length === 1);
     cluster.sessions.delete("s1");
     cluster.respond = defaultReply;
+    const [node] = cluster.nodes;
     cluster.stream.end(status.UNAVAILABLE);
+    cluster.leader = undefined;
+    await cluster.until(() => cluster.tried.length > 1);
     const unsent = rejection(q.enqueue(2));
+    cluster.leader = node;
     expect(await sent).toMatchObject({ reason: "SESSION_EXPIRED", outcome: "UNKNOWN" });
     expect(await unsent).toMatchObject({ reason: "SESSION_EXPIRED", outcome: "NOT_APPLIED" });
     expect((await q.enqueue(3)).seq).toBe(1);

@@ -23,7 +23,6 @@ import {
   type WireError,
 } from "../../proto/frame.ts";
 import { adminService, queueService } from "../../proto/load.ts";
-import type { ServiceDefinition } from "@grpc/proto-loader";
 
 export function wireError(fields: Partial<WireError>): WireError {
   return {
@@ -132,7 +131,7 @@ export class FakeNode {
 
   constructor(cluster: FakeCluster) {
     this.cluster = cluster;
-    this.#server.addService(queueService as ServiceDefinition, {
+    this.#server.addService(queueService, {
       OpenSession: this.#unary((request: { ttlMs: number }) => {
         const sessionId = `s${++cluster.opened}`;
         cluster.sessions.set(sessionId, { next: 1, answers: new Map() });
@@ -169,7 +168,10 @@ export class FakeNode {
     return new Promise((resolve, reject) => {
       const credentials = ServerCredentials.createInsecure();
       this.#server.bindAsync("127.0.0.1:0", credentials, (error, port) => {
-        if (error !== null) return reject(error);
+        if (error !== null) {
+          reject(error);
+          return;
+        }
         this.endpoint = `127.0.0.1:${port}`;
         resolve();
       });

@@ -98,7 +98,7 @@ describe("bad input to each call: status, reason, field", () => {
     ["Release", { lease: { ...lease, queue: "gone" } }, "QUEUE_NOT_FOUND", "queue"],
     ["Reject", { lease, error: "e".repeat(1_025) }, "MALFORMED", "error"],
     ["Extend", { lease, leaseMs: 5 }, "MALFORMED", "lease_ms"],
-  ])("%s %j → %s, field %s", async (method, request, reason, field) => {
+  ])("%s: %#", async (method, request, reason, field) => {
     const { error } = await call(method, request);
     expect(error?.reason).toBe(reason);
     expect(error?.outcome).toBe("NOT_APPLIED");

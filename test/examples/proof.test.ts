@@ -99,7 +99,7 @@ describe("a tampered history is not", () => {
     expect(kinds(history)).toEqual(new Set(["altered"]));
     const { symbol, ...rest } = faithful()[second]!.row;
     expect(symbol).toBeDefined();
-    history[second] = { ...history[second]!, row: rest as Handled["row"] };
+    history[second] = { ...history[second], row: rest as Handled["row"] };
     expect(kinds(history)).toEqual(new Set(["altered"]));
   });
 

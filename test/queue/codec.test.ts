@@ -271,6 +271,6 @@ describe("bytes, one value after the other", () => {
     const all = Array.from({ length: 50_000 }, (_, at) => `key-${at}`);
     for (const one of all) writer.byteString(one);
     const reader = new ByteReader(writer.cut());
-    for (const one of all) expect(reader.byteString()).toBe(one);
+    expect(all.filter((one) => reader.byteString() !== one)).toEqual([]);
   });
 });

@@ -409,7 +409,10 @@ export class ClusterChecks implements Observer {
     const { kind } = message;
     if (kind === "vote-request" || (kind === "vote-reply" && message.granted)) {
       this.#check(afterPersist, "O3: a vote before the disk");
-      this.#check(node.disk.hardState.term >= message.term, "V1: a vote that is not durable");
+      const { term, vote } = node.disk.hardState;
+      this.#check(term >= message.term, "V1: a vote in a term that is not durable");
+      const voted = kind === "vote-request" ? node.id : message.to;
+      this.#check(term > message.term || vote === voted, "V1: a vote that is not durable");
     }
     if (kind === "append-reply" && message.outcome.kind === "accepted") {
       this.#check(afterPersist, "O3: an acknowledgement before the disk");
@@ -479,6 +482,13 @@ export class ClusterChecks implements Observer {
       `election safety: two leaders in term ${term}`,
     );
     this.#leaders.set(term, id);
+    const { voters } = node.status.membership;
+    let votes = 0;
+    for (const { id: voter, disk } of this.members()) {
+      const { term: at, vote } = disk.hardState;
+      if (voters.includes(voter) && (at > term || (at === term && vote === id))) votes += 1;
+    }
+    this.#check(votes * 2 > voters.length, `V1: ${id} leads term ${term} without a durable quorum`);
     const { index: base } = node.logBase;
     for (let index = base + 1; index < this.committed.length; index += 1) {
       this.#check(node.termAt(index) === this.committed[index], `leader completeness at ${index}`);

@@ -23,6 +23,8 @@ interface Faults {
   readonly crashRate: number;
   /** Crashes, and isolations, of whoever leads. */
   readonly leaderRate: number;
+  /** A process stops for a while, leaders first, and finds everything that was sent to it when it goes on (I4). */
+  readonly pauseRate: number;
   readonly cutRate: number;
   readonly compactRate: number;
   /** Entries kept below the applied index when compacting; 0 in a fifth of the seeds (E7). */
@@ -39,6 +41,7 @@ function drawFaults(random: Random): Faults {
     delayMax: random() < 0.5 ? 1 : 1 + Math.floor(random() * 12),
     crashRate: swarm(0.03),
     leaderRate: swarm(0.06),
+    pauseRate: swarm(0.03),
     cutRate: swarm(0.08),
     compactRate: swarm(0.1),
     keep: random() < 0.2 ? 0 : Math.floor(random() * 20),
@@ -57,6 +60,8 @@ class World {
   readonly #down = new Map<NodeId, Member>();
   #network: { readonly message: Message; readonly at: number }[] = [];
   readonly #cut = new Set<string>();
+  /** Paused members, and when they go on. */
+  readonly #paused = new Map<NodeId, number>();
   #now = 0;
   #proposals = 0;
   #reads = 0;
@@ -97,6 +102,7 @@ class World {
   #crash(id: NodeId): void {
     const member = this.#up.get(id);
     if (member === undefined) return;
+    this.#paused.delete(id);
     member.tearDisk(this.random);
     // The flushed state may be a little older than what was applied: then the log is replayed.
     this.#up.delete(id);
@@ -122,6 +128,11 @@ class World {
     this.#network = this.#network.filter(({ at }) => at > this.#now);
     if (this.faults.delayMax > 1) shuffle(due, this.random);
     for (const { message } of due) {
+      const until = this.#paused.get(message.to);
+      if (until !== undefined) {
+        this.#network.push({ message, at: until });
+        continue;
+      }
       if (this.#cut.has(`${message.from}>${message.to}`)) continue;
       this.#up.get(message.to)?.step({ kind: "message", message });
     }
@@ -160,6 +171,7 @@ class World {
         if (random() < 0.05) this.#start(id);
         continue;
       }
+      if (this.#isPaused(member)) continue;
       const isLeader = member.status.role === "leader";
       if (isLeader && random() < faults.leaderRate / 2) this.#cutSome(id);
       if (random() < (isLeader ? faults.leaderRate / 2 : 0) + faults.crashRate) {
@@ -181,6 +193,26 @@ class World {
     this.#deliver();
   }
 
+  #isPaused(member: Member): boolean {
+    const { random, faults } = this;
+    const until = this.#paused.get(member.id);
+    if (until === undefined) {
+      const rate = member.status.role === "leader" ? 2 * faults.pauseRate : faults.pauseRate / 2;
+      if (random() < rate) this.#paused.set(member.id, this.#now + 5 + Math.floor(random() * 60));
+      return false;
+    }
+    if (this.#now < until) return true;
+    this.#paused.delete(member.id);
+    // A client asks before anything that waits in the sockets is read.
+    if (member.status.role === "leader") this.#read(member);
+    return false;
+  }
+
+  #read(member: Member): void {
+    this.#reads += 1;
+    member.step({ kind: "read", id: this.#reads });
+  }
+
   #work(member: Member): void {
     const { random, faults } = this;
     if (random() < faults.diskRate) {
@@ -200,10 +232,7 @@ class World {
       this.#proposals += 1;
       member.step({ kind: "propose", payload: text.encode(`p${this.#proposals}`) });
     }
-    if (random() < 0.2) {
-      this.#reads += 1;
-      member.step({ kind: "read", id: this.#reads });
-    }
+    if (random() < 0.2) this.#read(member);
   }
 
   /** No more faults; everybody must come to agree, and work must go on. */
@@ -214,6 +243,7 @@ class World {
       delayMax: 1,
       crashRate: 0,
       leaderRate: 0,
+      pauseRate: 0,
       cutRate: 0,
       compactRate: 0,
       keep: 0,
@@ -221,6 +251,7 @@ class World {
       hintRate: 0,
     };
     this.#cut.clear();
+    this.#paused.clear();
     for (const id of [...this.#down.keys()]) this.#start(id);
     const marker = `marker ${this.#proposals}`;
     let proposedAt: number | undefined;

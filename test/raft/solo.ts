@@ -31,6 +31,7 @@ export class Solo {
   readonly raft: Raft;
   readonly config: RaftConfig;
   #before: RaftStatus | undefined;
+  #sequence = 0;
 
   constructor(state: Restorable = {}, config: Partial<RaftConfig> = {}, id: NodeId = 1) {
     this.config = configOf(id, { random: () => 0, ...config });
@@ -47,6 +48,7 @@ export class Solo {
     const after = this.status;
     for (const violation of violations(this.#before, after)) throw new Error(violation);
     this.#before = after;
+    this.#sequence = output.persist?.sequence ?? this.#sequence;
     return output;
   }
 
@@ -63,6 +65,11 @@ export class Solo {
   persisted({ persist }: Output): Output {
     if (persist === undefined) throw new Error("nothing to persist");
     return this.step({ kind: "persisted", sequence: persist.sequence });
+  }
+
+  /** The disk confirms everything handed out so far. */
+  sync(): Output {
+    return this.step({ kind: "persisted", sequence: this.#sequence });
   }
 
   propose(payload: string): Output {

@@ -89,7 +89,7 @@ async function sweep(seed: number, calls: number): Promise<number> {
 describe("power is lost at every change of the disk (R3, E5, E8, F1, F3, F4, F10, A1)", () => {
   for (const seed of [1, 2, 3, 4, 5, 6]) {
     test(`seed ${seed}: what was acknowledged is there, and nothing that never was`, async () => {
-      expect(await sweep(seed, 40)).toBeGreaterThan(80);
+      expect(await sweep(seed, 32)).toBeGreaterThan(60);
     });
   }
 });

@@ -43,15 +43,21 @@ function cut(disk: SimDisk, path: string, size: number): void {
 /** One segment with `count` entries of 100 bytes, appended one by one: each in a group of its own. */
 async function logOf(
   count: number,
-  options: { guardLagEntries: number; together?: boolean },
+  options: { guardLagEntries: number; together?: boolean; fill?: number; nonce?: number },
 ): Promise<{ disk: SimDisk; path: string; log: DurableLog }> {
   const disk = new SimDisk({ random: seeded(1) });
   const { log } = await DurableLog.open(disk, directory, {
     decodeMembership,
     guardLagEntries: options.guardLagEntries,
+    nonce: () => options.nonce ?? 0,
   });
   const entries = Array.from({ length: count }, (_, at): Entry => {
-    return { index: at + 1, term: 1, kind: "command", payload: Buffer.alloc(100, at + 1) };
+    return {
+      index: at + 1,
+      term: 1,
+      kind: "command",
+      payload: Buffer.alloc(100, at + (options.fill ?? 1)),
+    };
   });
   const persist = (list: readonly Entry[]): Persist => {
     return { sequence: 1, hardState: undefined, truncateAfter: undefined, entries: list };
@@ -110,7 +116,10 @@ describe("a torn tail is cut, damage before it is not (F4)", () => {
     const { disk, path, log } = await logOf(20, { guardLagEntries: 1000, together: true });
     await log.close();
     flip(disk, path, recordOffset(20) + recordHeader);
+    const before = disk.content(path);
     expect(await openOrError(disk.kill())).toBeInstanceOf(CorruptLogError);
+    // And nothing was cut: a person may still want to look at it.
+    expect(disk.content(path).equals(before)).toBe(true);
   });
 
   test("entries missing at the end, cut exactly between two records, are missed below the guard only (F5)", async () => {
@@ -131,7 +140,7 @@ describe("a torn tail is cut, damage before it is not (F4)", () => {
 
   test("a record image inside a payload does not pass for a record (F12)", async () => {
     const { disk, path } = await logOf(3, { guardLagEntries: 1000 });
-    const other = await logOf(9, { guardLagEntries: 1000 });
+    const other = await logOf(9, { guardLagEntries: 1000, nonce: 5 });
     const image = other.disk.content(other.path).subarray(recordOffset(7));
     const { log } = await open(disk);
     const payload = Buffer.concat([Buffer.from("x"), image]);
@@ -146,6 +155,37 @@ describe("a torn tail is cut, damage before it is not (F4)", () => {
     flip(disk, path, recordOffset(4) + 3);
     const { verdict } = await open(disk.kill());
     expect(verdict).toMatchObject({ cut: { bytes: size - recordOffset(4) } });
+  });
+});
+
+describe("a record that is whole but does not belong there (F12, R3)", () => {
+  async function spliced(index: number, from: number): Promise<unknown> {
+    const { disk, path, log } = await logOf(9, { guardLagEntries: 1000 });
+    await log.close();
+    const other = await logOf(9, { guardLagEntries: 1000, fill: 50 });
+    const record = other.disk
+      .content(other.path)
+      .subarray(recordOffset(from), recordOffset(from + 1));
+    disk.damage(path, (content) => {
+      record.copy(content, recordOffset(index));
+      return content;
+    });
+    return openOrError(disk);
+  }
+
+  test("the chain shows that it continues another history", async () => {
+    for (const index of [1, 5, 9]) {
+      const error = await spliced(index, index);
+      // Nothing comes before the first: only the second shows it.
+      expect(error).toMatchObject({ offset: recordOffset(Math.max(2, index)) });
+      expect((error as Error).message).toContain("chain");
+    }
+  });
+
+  test("the index shows that it was written elsewhere, or that one is missing (F10)", async () => {
+    for (const from of [4, 6]) {
+      expect(await spliced(5, from)).toMatchObject({ offset: recordOffset(5) });
+    }
   });
 });
 

@@ -145,7 +145,7 @@ describe("a full disk (F9)", () => {
     const disk = new SimDisk({ random: seeded(3), capacityBytes: 40_000 });
     const log = await openLog(disk);
     let acknowledged = 0;
-    for (let index = 1; ; index++) {
+    for (let index = 1; index < 200; index++) {
       const result = await outcome(log.append(persist([entry(index, 1, "x".repeat(1000))])));
       if (result !== "resolved") break;
       acknowledged = index;

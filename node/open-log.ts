@@ -1,0 +1,49 @@
+// The log beside a state: where a snapshot has taken the place of the state, the log begins behind it.
+
+import type { Logger } from "pino";
+import { decodeMembership } from "../raft/index.ts";
+import type { ServerConfig } from "./config.ts";
+import type { Disk } from "./log/disk.ts";
+import { DurableLog, type DurableLogOptions, type OpenedLog } from "./log/index.ts";
+import type { Installed } from "./state-directory.ts";
+
+/** `installed`: the snapshot that the state began as. @throws {CorruptLogError} */
+export async function openLog(
+  disk: Disk,
+  directory: string,
+  config: Pick<ServerConfig, "members" | "segmentBytes">,
+  logger: Logger,
+  installed: Installed | undefined,
+  more: Pick<DurableLogOptions, "onFailure" | "now"> = {},
+): Promise<OpenedLog> {
+  const options = {
+    decodeMembership: (payload: Uint8Array) => decodeMembership(payload).membership,
+    initialMembership: {
+      voters: config.members.map((member) => member.id).sort((a, b) => a - b),
+      learners: [],
+    },
+    segmentBytes: config.segmentBytes,
+    ...more,
+  };
+  const opened = await DurableLog.open(disk, directory, options);
+  logger.info(
+    {
+      verdict: opened.verdict,
+      last: opened.restored.lastIndex,
+      term: opened.restored.hardState.term,
+    },
+    "log opened",
+  );
+  if (installed === undefined || !isMissing(opened, installed)) return opened;
+  // The process ended between the arrival of a snapshot and the log's restart behind it (state-directory.ts G1).
+  await opened.log.reset(installed.snapshot, installed.chain);
+  await opened.log.close();
+  return DurableLog.open(disk, directory, options);
+}
+
+function isMissing({ restored }: OpenedLog, { snapshot: { last } }: Installed): boolean {
+  if (last.index <= restored.snapshot.last.index) return false;
+  if (last.index > restored.lastIndex) return true;
+  const run = restored.termRuns.findLast((candidate) => candidate.firstIndex <= last.index);
+  return run?.term !== last.term;
+}

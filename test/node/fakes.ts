@@ -1,0 +1,348 @@
+// What the tests of node/ share: virtual time, a store that forgets like RocksDB does, a quiet logger, a configuration.
+
+import { pino } from "pino";
+import type { Clock, Timer } from "../../node/clock.ts";
+import type { MemberAddress, ServerConfig } from "../../node/config.ts";
+import type { Stores } from "../../node/state-directory.ts";
+import { MemoryStore } from "../../queue/index.ts";
+import type {
+  Bytes,
+  OrderedStore,
+  RangeOptions,
+  Row,
+  StoreSnapshot,
+  Write,
+} from "../../queue/index.ts";
+
+/** Mulberry32: small, seeded, good enough for tests. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+export const silent = pino({ level: "silent" });
+
+/** Every promise that can go on has gone on: nothing in these worlds waits for anything real. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+interface Scheduled {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** Time that stands still until the test moves it. Equal runs do equal things in an equal order. */
+export class VirtualTime {
+  now = 0;
+  #soon: (() => void)[] = [];
+  #timers: Scheduled[] = [];
+  #order = 0;
+
+  at(ms: number, run: () => void): Timer {
+    this.#order += 1;
+    const scheduled = { at: ms, order: this.#order, run };
+    let place = this.#timers.length;
+    while (place > 0 && (this.#timers[place - 1]?.at ?? 0) > ms) place -= 1;
+    this.#timers.splice(place, 0, scheduled);
+    return {
+      stop: () => {
+        const found = this.#timers.indexOf(scheduled);
+        if (found >= 0) this.#timers.splice(found, 1);
+      },
+    };
+  }
+
+  soon(run: () => void): void {
+    this.#soon.push(run);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.at(this.now + ms, resolve));
+  }
+
+  /** A clock of one machine: its wall clock may be wrong. */
+  clock(wallMs = 1_700_000_000_000): Clock & { wallSkewMs: number; monotonicSkewMs: number } {
+    const time = this;
+    return {
+      wallSkewMs: 0,
+      /** For tests of code that looks at the clock within a turn. */
+      monotonicSkewMs: 0,
+      monotonicMs() {
+        return time.now + this.monotonicSkewMs;
+      },
+      wallMs() {
+        return wallMs + time.now + this.wallSkewMs;
+      },
+      every: (ms, run) => {
+        let timer: Timer | undefined;
+        const next = (): void => {
+          timer = time.at(time.now + ms, () => {
+            next();
+            run();
+          });
+        };
+        next();
+        return { stop: () => timer?.stop() };
+      },
+      after: (ms, run) => time.at(time.now + ms, run),
+      soon: (run) => time.soon(run),
+    };
+  }
+
+  /** One turn of the event loop: what was to run soon, and everything that follows without waiting. */
+  async turn(): Promise<void> {
+    await settled();
+    const soon = this.#soon;
+    this.#soon = [];
+    for (const run of soon) {
+      run();
+      // As after each callback of a real event loop.
+      await Promise.resolve();
+    }
+    await settled();
+  }
+
+  /** Turns until nothing is to run soon. */
+  async idle(): Promise<void> {
+    do await this.turn();
+    while (this.#soon.length > 0);
+  }
+
+  /** Lets time pass, timer by timer. */
+  async advance(ms: number): Promise<void> {
+    const end = this.now + ms;
+    await this.idle();
+    for (;;) {
+      const next = this.#timers[0];
+      if (next === undefined || next.at > end) break;
+      this.#timers.shift();
+      this.now = Math.max(this.now, next.at);
+      next.run();
+      await this.idle();
+    }
+    this.now = end;
+  }
+}
+
+export type StoreOperation = "open" | "destroy" | "get" | "range" | "write" | "flush" | "close";
+
+/** Runs before each operation of a store: throw to make it fail, wait to make it slow. */
+export type StoreGate = (operation: StoreOperation, path: string) => void | Promise<void>;
+
+/**
+ * Like RocksDB under node/rocks-store.ts: what was written survives the end of the process, what was flushed survives the
+ * loss of power, and after that some prefix of the later batches may (its own log is not synced). One owner at a time.
+ */
+export class SimStores implements Stores {
+  readonly #rows = new Map<string, { durable: MemoryStore; since: (readonly Write[])[] }>();
+  readonly #open = new Map<string, SimStore>();
+  gate: StoreGate;
+
+  constructor(gate: StoreGate = () => undefined) {
+    this.gate = gate;
+  }
+
+  get paths(): string[] {
+    return [...this.#rows.keys()].sort();
+  }
+
+  async open(path: string): Promise<OrderedStore> {
+    await this.gate("open", path);
+    if (this.#open.has(path)) throw new Error(`${path} is in use`);
+    const rows = this.#rows.get(path) ?? { durable: new MemoryStore(), since: [] };
+    this.#rows.set(path, rows);
+    const memory = rows.durable.snapshot() as MemoryStore;
+    for (const batch of rows.since) void memory.write(batch);
+    const store = new SimStore(path, memory, rows, this);
+    this.#open.set(path, store);
+    return store;
+  }
+
+  async destroy(path: string): Promise<void> {
+    await this.gate("destroy", path);
+    if (this.#open.has(path)) throw new Error(`${path} is in use`);
+    this.#rows.delete(path);
+  }
+
+  closed(path: string): void {
+    this.#open.delete(path);
+  }
+
+  /** The process is gone. */
+  kill(): SimStores {
+    const after = new SimStores();
+    for (const [path, { durable, since }] of this.#rows) {
+      after.#rows.set(path, { durable: durable.snapshot() as MemoryStore, since: [...since] });
+    }
+    this.gate = () => new Promise(() => undefined);
+    return after;
+  }
+
+  /** The power is gone. */
+  crash(random: () => number): SimStores {
+    const after = this.kill();
+    for (const rows of after.#rows.values()) {
+      rows.since = rows.since.slice(0, Math.floor(random() * (rows.since.length + 1)));
+    }
+    return after;
+  }
+}
+
+class SimStore implements OrderedStore {
+  readonly path: string;
+  readonly #memory: MemoryStore;
+  readonly #rows: { durable: MemoryStore; since: (readonly Write[])[] };
+  readonly #stores: SimStores;
+  #closed = false;
+
+  constructor(
+    path: string,
+    memory: MemoryStore,
+    rows: { durable: MemoryStore; since: (readonly Write[])[] },
+    stores: SimStores,
+  ) {
+    this.path = path;
+    this.#memory = memory;
+    this.#rows = rows;
+    this.#stores = stores;
+  }
+
+  async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+    await this.#enter("get");
+    return this.#memory.getMany(keys);
+  }
+
+  async *range(from: Bytes, to: Bytes, options?: RangeOptions): AsyncIterable<readonly Row[]> {
+    await this.#enter("range");
+    for await (const rows of this.#memory.range(from, to, options)) {
+      await this.#enter("range");
+      yield rows;
+    }
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    await this.#enter("write");
+    // Kept as bytes of its own: a batch must not change after it was handed over.
+    const copy = writes.map((write) =>
+      write.kind === "put" ? { ...write, value: write.value.slice() } : write,
+    );
+    this.#rows.since.push(copy);
+    await this.#memory.write(copy);
+  }
+
+  snapshot(): StoreSnapshot {
+    if (this.#closed) throw new Error(`${this.path} is closed`);
+    return new SimSnapshot(this.#memory.snapshot(), () => this.#enter("range"));
+  }
+
+  async flush(): Promise<void> {
+    await this.#enter("flush");
+    for (const batch of this.#rows.since.splice(0)) await this.#rows.durable.write(batch);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#stores.gate("close", this.path);
+    this.#stores.closed(this.path);
+  }
+
+  async #enter(operation: StoreOperation): Promise<void> {
+    this.#assertOpen();
+    await this.#stores.gate(operation, this.path);
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error(`${this.path} is closed`);
+  }
+}
+
+class SimSnapshot implements StoreSnapshot {
+  readonly #rows: StoreSnapshot;
+  readonly #enter: () => Promise<void>;
+  #closed = false;
+
+  constructor(rows: StoreSnapshot, enter: () => Promise<void>) {
+    this.#rows = rows;
+    this.#enter = enter;
+  }
+
+  async getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+    await this.#check();
+    return this.#rows.getMany(keys);
+  }
+
+  async *range(from: Bytes, to: Bytes, options?: RangeOptions): AsyncIterable<readonly Row[]> {
+    for await (const rows of this.#rows.range(from, to, options)) {
+      await this.#check();
+      yield rows;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  async #check(): Promise<void> {
+    if (this.#closed) throw new Error("the snapshot is closed");
+    await this.#enter();
+    if (this.#closed) throw new Error("the snapshot is closed");
+  }
+}
+
+/** All rows of a store, for comparison. */
+export async function rowsOf(store: OrderedStore | StoreSnapshot): Promise<Map<string, string>> {
+  const rows = new Map<string, string>();
+  for await (const batch of store.range("\x00", "\xff")) {
+    for (const { key, value } of batch) rows.set(key, Buffer.from(value).toString("latin1"));
+  }
+  return rows;
+}
+
+export function membersOf(count: number): readonly MemberAddress[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: i + 1,
+    peer: `peer-${i + 1}:7401`,
+    client: `client-${i + 1}:7400`,
+  }));
+}
+
+export function configOf(
+  nodeId: number,
+  members: number,
+  changes: Partial<ServerConfig> = {},
+): ServerConfig {
+  return {
+    nodeId,
+    clusterId: "test",
+    data: "data",
+    listen: "127.0.0.1:0",
+    peerListen: "127.0.0.1:0",
+    members: membersOf(members),
+    logLevel: "silent",
+    tickMs: 10,
+    electionMs: 200,
+    heartbeatMs: 20,
+    entryBytesMax: 64 * 1024,
+    uncommittedBytesMax: 8 * 1024 * 1024,
+    inflightBytesMax: 1024 * 1024,
+    cacheBytesMax: 1024 * 1024,
+    writeBehindMs: 50,
+    writeBehindBytesMax: 1024 * 1024,
+    logRetainBytes: 1024 * 1024,
+    segmentBytes: 64 * 1024,
+    outboxBytesMax: 256 * 1024,
+    lanesResidentMax: 1_000,
+    drainMs: 1_000,
+    ...changes,
+  };
+}
