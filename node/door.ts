@@ -312,11 +312,11 @@ function oneOf<T extends string>(
   names: Readonly<Record<string, T>>,
 ): T | undefined {
   if (said === undefined || said === unspecified) return undefined;
-  const found = typeof said === "string" ? names[said] : undefined;
+  const found = typeof said === "string" && Object.hasOwn(names, said) ? names[said] : undefined;
   if (found === undefined)
     throw new Malformed(
       field,
-      `${field} is ${String(said)}; expected ${Object.keys(names).join(", ")}`,
+      `${field} is ${typeof said === "string" || typeof said === "number" ? said : typeof said}; expected ${Object.keys(names).join(", ")}`,
     );
   return found;
 }

@@ -3,4 +3,5 @@ import { cpSync, mkdirSync, readdirSync } from "node:fs";
 const from = new URL("./", import.meta.url);
 const to = new URL("../dist/proto/", import.meta.url);
 mkdirSync(to, { recursive: true });
-for (const name of readdirSync(from)) if (name.endsWith(".proto")) cpSync(new URL(name, from), new URL(name, to));
+for (const name of readdirSync(from))
+  if (name.endsWith(".proto")) cpSync(new URL(name, from), new URL(name, to));

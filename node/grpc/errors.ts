@@ -39,9 +39,14 @@ const nothing = {
   state: "",
 } as const;
 
+/** Names of the state machine → of the API. */
+const spelled: Readonly<Record<string, string>> = { session: "session_id", body: "content" };
+
 /** Decided by the state machine, or refused at its door: it certainly did not take effect. */
 export function refused(refusal: Refusal): WireError {
-  const { reason, message, field, currentToken, state, retryAfterMs } = refusal;
+  const { reason, message, currentToken, state, retryAfterMs } = refusal;
+  const named = reason === "MESSAGE_NOT_FOUND" ? "lease.key_seq" : refusal.field;
+  const field = spelled[named] ?? named;
   return {
     reason,
     outcome: "NOT_APPLIED",

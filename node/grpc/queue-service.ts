@@ -152,6 +152,7 @@ class QueueCalls {
     const spoken = queueOptions(said.options, defaultOptions());
     const base = defaultOptions(spoken.ordering, spoken.deadLetterQueue);
     const options = { ...base, ...queueOptions(said.options, base) };
+    this.#deadLetterQueue(options.deadLetterQueue);
     return this.#queue(await this.#ask(said.caller, { kind: "create-queue", name, options }));
   }
 
@@ -159,6 +160,7 @@ class QueueCalls {
     const name = queueName(said.name, "name");
     const present = this.#context.node.machine.queueInfo(name)?.options ?? defaultOptions();
     const changes = queueOptions(said.options, present);
+    this.#deadLetterQueue(changes.deadLetterQueue ?? "");
     const revision = whole(said.revision, "revision", 0, Number.MAX_SAFE_INTEGER);
     return this.#queue(
       await this.#ask(said.caller, { kind: "update-queue", name, revision, changes }),
@@ -320,6 +322,22 @@ class QueueCalls {
 
   // ---------------------------------------------------------------- what they share
 
+  /** A name that is not there is a mistake now; a queue deleted later is not: dead letters are then parked (P8). */
+  #deadLetterQueue(name: string): void {
+    const { node } = this.#context;
+    if (name === "" || !node.ready || node.machine.queueInfo(name) !== undefined) return;
+    const message = `there is no queue ${name}: create the dead-letter queue first`;
+    throw new Refused(
+      refused({
+        ...tooMuch,
+        reason: "QUEUE_NOT_FOUND",
+        message,
+        field: "options.dead_letter_queue",
+        retryAfterMs: 0,
+      }),
+    );
+  }
+
   #origin(caller: SaidCaller | null): Origin {
     if (caller === null || caller.sessionId === "") {
       if (caller !== null && caller.sequence !== 0)
@@ -354,7 +372,7 @@ class QueueCalls {
         if ("kind" in answer)
           reject(new Refused(unanswered(answer, node.whereabouts, node.closing)));
         else if (answer.reply.kind === "refused")
-          reject(new Refused(refused(answer.reply.refusal)));
+          reject(new Refused(refused(spelled(command, answer.reply.refusal))));
         else resolve(answer);
       });
     });
@@ -397,6 +415,15 @@ function enqueuedObject(message: {
     seq: message.seq,
     keySeq: message.keySeq,
   };
+}
+
+/** The state machine names fields in its own words; the answer names them as the request spells them. */
+function spelled({ kind }: Command, refusal: Refusal): Refusal {
+  const { field } = refusal;
+  const aboutQueues = kind === "create-queue" || kind === "update-queue" || kind === "delete-queue";
+  if (field === "queue") return aboutQueues ? { ...refusal, field: "name" } : refusal;
+  const ofOptions = aboutQueues && !["", "revision", "session"].includes(field);
+  return ofOptions ? { ...refusal, field: `options.${field}` } : refusal;
 }
 
 function expectKind<K extends Reply["kind"]>(reply: Reply, kind: K): Extract<Reply, { kind: K }> {

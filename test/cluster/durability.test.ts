@@ -60,7 +60,8 @@ test("P1: kill -9 of all three nodes at once under load loses no message and und
       pending.add(call);
       if (pending.size >= outstandingMax) await Promise.race(pending);
       // 50 keys are 50 messages in flight: the consumer is the slower one.
-      if (messages - acked.size > backlogMax) await until("the backlog is smaller", () => messages - acked.size < backlogMax);
+      if (messages - acked.size > backlogMax)
+        await until("the backlog is smaller", () => messages - acked.size < backlogMax);
     }
     await Promise.all(pending);
   })();

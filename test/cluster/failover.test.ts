@@ -66,13 +66,22 @@ test("R5, C7: a node whose disk was wiped is refused under its old number", asyn
   const own = view?.members.find((member) => member.nodeId === wiped);
   expect(own?.lastIndex).toBe(0);
   // Two of three go on.
-  const [held] = await producer.queue<number>("q").receiveBatch({ maxMessages: 1, maxWaitMs: 5_000 });
+  const [held] = await producer
+    .queue<number>("q")
+    .receiveBatch({ maxMessages: 1, maxWaitMs: 5_000 });
   expect(held?.value).toBe(1);
 });
 
 test("E7, I2: a follower that missed more than the log keeps gets a snapshot and agrees with the leader (R9)", async () => {
   const cluster = await startCluster({
-    serverFlags: ["--log-retain-bytes", "1048576", "--segment-bytes", "262144", "--cache-bytes-max", "1048576"],
+    serverFlags: [
+      "--log-retain-bytes",
+      "1048576",
+      "--segment-bytes",
+      "262144",
+      "--cache-bytes-max",
+      "1048576",
+    ],
   });
   const producer = await client(cluster);
   await producer.createQueue("q");
@@ -82,7 +91,9 @@ test("E7, I2: a follower that missed more than the log keeps gets a snapshot and
   await cluster.kill(absent);
   const body = "x".repeat(2_000);
   for (let batch = 0; batch < 20; batch += 1) {
-    await Promise.all(Array.from({ length: 200 }, (_, i) => q.enqueue(body, { key: `k${i % 20}` })));
+    await Promise.all(
+      Array.from({ length: 200 }, (_, i) => q.enqueue(body, { key: `k${i % 20}` })),
+    );
   }
   const first = async (): Promise<number> => {
     const view = await cluster.view(leader.nodeId);

@@ -389,6 +389,8 @@ export class ClusterChecks implements Observer {
   readonly #entries = new Map<string, string>();
   /** Terms of committed entries by index. */
   readonly committed: number[] = [];
+  /** The terms in which they were committed. */
+  readonly #committedIn: number[] = [];
   readonly #chains: number[] = [0];
   readonly #readFloor = new Map<number, number>();
   readsServed = 0;
@@ -491,6 +493,8 @@ export class ClusterChecks implements Observer {
     this.#check(votes * 2 > voters.length, `V1: ${id} leads term ${term} without a durable quorum`);
     const { index: base } = node.logBase;
     for (let index = base + 1; index < this.committed.length; index += 1) {
+      // Of the leaders of *later* terms, that is: a paused candidate may count its votes when its term is long over.
+      if ((this.#committedIn[index] ?? 0) >= term) break;
       this.#check(node.termAt(index) === this.committed[index], `leader completeness at ${index}`);
     }
   }
@@ -509,6 +513,7 @@ export class ClusterChecks implements Observer {
       }
       this.#check(holders * 2 > voters.length, `B7: ${index} committed without a durable quorum`);
       this.committed[index] = term;
+      this.#committedIn[index] = node.status.term;
     }
   }
 

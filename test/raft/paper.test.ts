@@ -469,19 +469,24 @@ describe("thesis §3.10, leadership transfer", () => {
 
 describe("thesis §4, membership", () => {
   test("§4.2.1: a learner receives log entries but is not counted towards a majority, and does not campaign", () => {
-    const cluster = new Cluster({ membership: { voters: [1, 2, 3], learners: [4] } });
+    const cluster = new Cluster({ membership: { voters: [1, 2, 3], learners: [4, 5] } });
     cluster.campaign(1);
     cluster.propose(1, "a");
     cluster.settle();
-    expect(cluster.log(4)).toEqual(cluster.log(1));
+    for (const id of [4, 5]) expect(cluster.log(id)).toEqual(cluster.log(1));
     cluster.isolate(2);
     cluster.isolate(3);
     cluster.propose(1, "b");
     cluster.settle();
-    expect(cluster.log(4)).toEqual(cluster.log(1));
+    for (const id of [4, 5]) expect(cluster.log(id)).toEqual(cluster.log(1));
     expect(cluster.at(1).status.commit).toBe(2);
     cluster.tick(200, [4]);
     expect(cluster.at(4).status.role).toBe("follower");
+    // Nor are they missed.
+    cluster.heal();
+    for (const id of [3, 4, 5]) cluster.isolate(id);
+    cluster.tick(10, [1]);
+    expect(cluster.at(1).status.commit).toBe(3);
   });
 
   test("§4.2.2: a server that is not part of its own latest configuration should still start new elections, as it might still be needed until that entry is committed (A12)", () => {

@@ -77,7 +77,7 @@ class World {
       (message) => this.#send(message),
     );
     const { voters } = votersOf(...Array.from({ length: this.size }, (_, n) => n + 1));
-    const learners = this.random() < 0.3 ? [this.size + 1] : [];
+    const learners = [this.size + 1, this.size + 2].slice(Math.floor(this.random() * 5));
     for (const id of [...voters, ...learners]) {
       this.#disks.set(id, emptyDisk({ voters, learners }));
       this.#start(id);
