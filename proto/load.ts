@@ -12,8 +12,10 @@ const options = {
   oneofs: true,
 } as const;
 
-/** The whole package, for server reflection. */
-export const queuePackage = loadSync(pathOf("queue.proto"), options);
+/** For server reflection: with the field names of the .proto file, as tools want to spell them. */
+export const reflectionPackage = loadSync(pathOf("queue.proto"), { ...options, keepCase: true });
+
+const queuePackage = loadSync(pathOf("queue.proto"), options);
 const peerPackage = loadSync(pathOf("peer.proto"), options);
 
 export type RawMethod = MethodDefinition<Uint8Array, Uint8Array, Buffer, Buffer>;

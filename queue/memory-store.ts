@@ -11,11 +11,17 @@ export class MemoryStore implements OrderedStore {
   private closed = false;
 
   getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
-    return this.settle(() => keys.map((key) => this.rows.get(key)?.slice()));
+    return this.settle(() => keys.map((key) => this.rows.get(named(key))?.slice()));
   }
 
   range(from: Bytes, to: Bytes, options: RangeOptions = {}): AsyncIterable<readonly Row[]> {
-    return { [Symbol.asyncIterator]: () => this.batches(from, to, options) };
+    return {
+      [Symbol.asyncIterator]: () => {
+        // A range sees one moment, whatever is written while it is read.
+        const moment = this.closed ? this : this.copy();
+        return moment.batches(from, to, options);
+      },
+    };
   }
 
   write(writes: readonly Write[]): Promise<void> {
@@ -25,6 +31,11 @@ export class MemoryStore implements OrderedStore {
   }
 
   snapshot(): StoreSnapshot {
+    if (this.closed) throw new Error("the store is closed");
+    return this.copy();
+  }
+
+  private copy(): MemoryStore {
     const copy = new MemoryStore();
     copy.rows = new Map(this.rows);
     copy.sorted = this.sorted;
@@ -43,11 +54,11 @@ export class MemoryStore implements OrderedStore {
   private one(write: Write): void {
     switch (write.kind) {
       case "put":
-        if (!this.rows.has(write.key)) this.sorted = undefined;
+        if (!this.rows.has(named(write.key))) this.sorted = undefined;
         this.rows.set(write.key, write.value.slice());
         return;
       case "delete":
-        if (this.rows.delete(write.key)) this.sorted = undefined;
+        if (this.rows.delete(named(write.key))) this.sorted = undefined;
         return;
       case "delete-range":
         for (const key of this.keysBetween(write.from, write.to)) this.rows.delete(key);
@@ -91,9 +102,16 @@ export class MemoryStore implements OrderedStore {
     try {
       return Promise.resolve(action());
     } catch (cause) {
-      return Promise.reject(new Error("the store failed", { cause }));
+      return Promise.reject(
+        cause instanceof Error ? cause : new Error("the store failed", { cause }),
+      );
     }
   }
+}
+
+function named(key: Bytes): Bytes {
+  if (key === "") throw new Error("an empty key is not a key");
+  return key;
 }
 
 /** Index of the first key that is not below `key`. */

@@ -204,9 +204,12 @@ function countVotes(core: Core, role: Candidate): void {
   }
 }
 
-/** The leader hands over (§3.10 of the thesis): no PreVote, no stickiness. A late request of an older term is void (D5). */
+/**
+ * The leader hands over (§3.10 of the thesis): no PreVote, no stickiness. A late request of another term does not come here
+ * (T5, T6), and one that this log does not reach is void (D5).
+ */
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
-  if (core.role.kind !== "follower" || message.term !== core.term || !core.mayCampaign) return;
+  if (core.role.kind !== "follower" || !core.mayCampaign) return;
   if (!isAtLeastAsUpToDate(core.log.last, message.last)) return;
   startElection(core, true, 0, `leader ${message.from} hands over`);
 }

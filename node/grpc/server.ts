@@ -6,7 +6,7 @@ import { HealthImplementation, protoPath as healthProto } from "grpc-health-chec
 import { loadSync } from "@grpc/proto-loader";
 import {
   adminService as adminDefinition,
-  queuePackage,
+  reflectionPackage,
   queueService as queueDefinition,
   raftService,
 } from "../../proto/load.ts";
@@ -96,7 +96,7 @@ export async function serveClients(
   node.onRoleChange(refreshHealth);
   // A cluster of one has elected itself before this line.
   refreshHealth();
-  new ReflectionService({ ...queuePackage, ...loadSync(healthProto) }).addToServer(server);
+  new ReflectionService({ ...reflectionPackage, ...loadSync(healthProto) }).addToServer(server);
   return listen(server, address);
 }
 

@@ -1,6 +1,11 @@
 import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import { checkIntroduction, introduce, type Incarnations, type Speaker } from "../../node/grpc/handshake.ts";
+import {
+  checkIntroduction,
+  introduce,
+  type Incarnations,
+  type Speaker,
+} from "../../node/grpc/handshake.ts";
 import { openIncarnations } from "../../node/incarnations.ts";
 import { randomFrom, settled } from "./fakes.ts";
 import { SimDisk } from "./log/sim-disk.ts";
@@ -55,7 +60,9 @@ describe("R5, C7: a node that lost its disk does not come back under its old num
     const failures: unknown[] = [];
     const first = await openIncarnations(disk, "data", (error) => failures.push(error));
     expect(check(introduce(peer, 1), first)).toEqual({ peer: 2 });
-    expect(check(introduce({ ...peer, nodeId: 3, incarnation: "disk-3" }, 1), first)).toEqual({ peer: 3 });
+    expect(check(introduce({ ...peer, nodeId: 3, incarnation: "disk-3" }, 1), first)).toEqual({
+      peer: 3,
+    });
     await settled();
     const again = await openIncarnations(disk.crash(), "data", (error) => failures.push(error));
     expect(check(introduce(peer, 1), again)).toEqual({ peer: 2 });
@@ -71,7 +78,8 @@ describe("R5, C7: a node that lost its disk does not come back under its old num
       const limit = { number: Infinity };
       const disk = new SimDisk({
         random,
-        gate: ({ number }) => (number >= limit.number ? new Promise<void>(() => undefined) : undefined),
+        gate: ({ number }) =>
+          number >= limit.number ? new Promise<void>(() => undefined) : undefined,
       });
       const first = await openIncarnations(disk, "data", () => undefined);
       first.remember(2, "disk-2");

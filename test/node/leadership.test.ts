@@ -126,7 +126,9 @@ describe("sessions of connected clients are kept alive", () => {
     await time.advance(1_000);
     for (const session of [3, 1, 2, 3]) leadership.alive(session);
     tick();
-    expect(submitted.map(({ command }) => command)).toEqual([{ kind: "keep-alive", sessions: [1, 2, 3] }]);
+    expect(submitted.map(({ command }) => command)).toEqual([
+      { kind: "keep-alive", sessions: [1, 2, 3] },
+    ]);
     leadership.alive(1);
     await time.advance(500);
     tick();

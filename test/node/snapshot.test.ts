@@ -4,7 +4,13 @@ import { decodeChunk, encodeChunk } from "../../node/snapshot-chunk.ts";
 import { SnapshotReceiver } from "../../node/snapshot-receiver.ts";
 import { SnapshotSender } from "../../node/snapshot-sender.ts";
 import { StateDirectory } from "../../node/state-directory.ts";
-import { defaultOptions, Loader, loadRange, Machine, type OrderedStore } from "../../queue/index.ts";
+import {
+  defaultOptions,
+  Loader,
+  loadRange,
+  Machine,
+  type OrderedStore,
+} from "../../queue/index.ts";
 import type { SnapshotId, SnapshotRead, SnapshotWrite } from "../../raft/index.ts";
 import { randomFrom, rowsOf, silent, SimStores, VirtualTime } from "./fakes.ts";
 import { SimDisk } from "./log/sim-disk.ts";
@@ -51,7 +57,9 @@ describe("chunks", () => {
   });
 
   test("random bytes are no chunk, and nothing is thrown", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (noise) => decodeChunk(noise) === undefined));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (noise) => decodeChunk(noise) === undefined),
+    );
   });
 });
 
@@ -69,7 +77,11 @@ async function leader(messages = 40, contentBytes = 50_000) {
       machine.apply(nobody, { kind: "create-queue", name: "q", options: defaultOptions() });
       machine.apply(nobody, { kind: "open-session", name: "s", ttlMs: 60_000 });
       const content = Buffer.alloc(contentBytes, index);
-      machine.apply(nobody, { kind: "enqueue", queue: "q", message: { key: `k${index % 5}`, content } });
+      machine.apply(nobody, {
+        kind: "enqueue",
+        queue: "q",
+        message: { key: `k${index % 5}`, content },
+      });
       machine.end();
     }
     await store.write(machine.takeWrites());
@@ -84,19 +96,24 @@ async function leader(messages = 40, contentBytes = 50_000) {
     chainAt: (at) => Promise.resolve(at < compacted.through ? undefined : at * 7),
     failed: (error) => failures.push(error),
   });
-  const read = (last: SnapshotRead["last"], chunk: number, to = 2) => sender.read({ to, last, chunk });
+  const read = (last: SnapshotRead["last"], chunk: number, to = 2) =>
+    sender.read({ to, last, chunk });
   return { time, stores, store, machine, sender, read, grow, compacted, failures };
 }
 
 async function follower() {
   const disk = new SimDisk({ random: randomFrom(1) });
   const stores = new SimStores();
-  const { directory, state } = await StateDirectory.open(disk, "state", stores, { lanesResidentMax: 100 });
+  const { directory, state } = await StateDirectory.open(disk, "state", stores, {
+    lanesResidentMax: 100,
+  });
   return { disk, stores, directory, state, receiver: new SnapshotReceiver(directory, silent) };
 }
 
 /** All chunks of a fresh snapshot, as the follower would get them. */
-async function chunksOf(read: Awaited<ReturnType<typeof leader>>["read"]): Promise<SnapshotWrite[]> {
+async function chunksOf(
+  read: Awaited<ReturnType<typeof leader>>["read"],
+): Promise<SnapshotWrite[]> {
   const chunks: SnapshotWrite[] = [];
   let last: SnapshotRead["last"];
   for (let chunk = 0; ; chunk += 1) {
@@ -111,7 +128,8 @@ async function chunksOf(read: Awaited<ReturnType<typeof leader>>["read"]): Promi
 
 async function load(store: OrderedStore): Promise<Machine> {
   const loader = new Loader();
-  for await (const batch of store.range(loadRange.from, loadRange.to)) for (const { key, value } of batch) loader.row(key, value);
+  for await (const batch of store.range(loadRange.from, loadRange.to))
+    for (const { key, value } of batch) loader.row(key, value);
   return loader.finish();
 }
 

@@ -43,7 +43,10 @@ describe("G1: one state takes the place of another", () => {
     await fill(store, 20);
     const adopted = await directory.adopt(store, generation, { snapshot, chain }, state.store);
     expect(adopted.machine.appliedIndex).toBe(20);
-    const again = await open(disk.crash(), stores.crash(() => 0));
+    const again = await open(
+      disk.crash(),
+      stores.crash(() => 0),
+    );
     expect(again.state.machine.appliedIndex).toBe(20);
     expect(again.installed).toEqual({ snapshot, chain });
   });
@@ -64,7 +67,12 @@ describe("G1: one state takes the place of another", () => {
           sequence: 1,
           hardState: { term: 2, vote: undefined },
           truncateAfter: undefined,
-          entries: [1, 2, 3].map((index) => ({ index, term: 1, kind: "noop", payload: new Uint8Array() })),
+          entries: [1, 2, 3].map((index) => ({
+            index,
+            term: 1,
+            kind: "noop",
+            payload: new Uint8Array(),
+          })),
         });
         limit.number = disk.changes + at;
         // What node.ts does when the last chunk has come; at some change of the disk the power goes.
@@ -112,7 +120,12 @@ describe("G1: one state takes the place of another", () => {
       sequence: 1,
       hardState: { term: 2, vote: undefined },
       truncateAfter: undefined,
-      entries: [21, 22].map((index) => ({ index, term: 2, kind: "noop", payload: new Uint8Array() })),
+      entries: [21, 22].map((index) => ({
+        index,
+        term: 2,
+        kind: "noop",
+        payload: new Uint8Array(),
+      })),
     });
     const again = await openLog(disk.crash(), "data/log", config, silent, { snapshot, chain });
     expect(again.restored.lastIndex).toBe(22);

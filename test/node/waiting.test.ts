@@ -117,7 +117,9 @@ describe("O2, R10: receives that wait", () => {
     const at = receive(waiting, 1, 5);
     const other = receive(waiting, 2, 3);
     waiting.raised({ session: 1, sequence: 6, floor: 5 }, 9);
-    expect(below).toMatchObject([{ index: 9, reply: { kind: "refused", refusal: { reason: "MALFORMED" } } }]);
+    expect(below).toMatchObject([
+      { index: 9, reply: { kind: "refused", refusal: { reason: "MALFORMED" } } },
+    ]);
     expect(at).toEqual([]);
     expect(other).toEqual([]);
     waiting.completed(1, 3, done);

@@ -739,6 +739,29 @@ describe("I: memory", () => {
     expect(new Set(fetches).size).toBe(fetches.length);
   });
 
+  test("I2, B4: what was fetched for an earlier leadership is not sent when it was replaced since", () => {
+    const hardState = { term: 1, vote: undefined };
+    const solo = new Solo({ entries: logOfTerms(1, 1, 1, 1), hardState });
+    const lacking = (index: number, term: number): ReturnType<Solo["hear"]> =>
+      solo.hear(2, solo.status.term, {
+        kind: "append-reply",
+        previous: { term, index },
+        outcome: { kind: "refused", conflict: { term: 1, index: 1 } },
+      });
+    solo.lead();
+    expect(lacking(4, 1).fetches).toMatchObject([{ from: 2, through: 4 }]);
+    const entries = [entry(3, 3)];
+    const previous = { term: 1, index: 2 };
+    solo.hear(3, 3, { kind: "append-request", previous, entries, commit: 0 });
+    solo.sync();
+    solo.lead();
+    expect(lacking(3, 3).fetches).toMatchObject([{ from: 2, through: 2 }]);
+    const old = logOfTerms(1, 1, 1, 1).slice(1);
+    const output = solo.step({ kind: "fetched", for: 2, from: 2, entries: old });
+    expect(sentBy(output)).toEqual([]);
+    expect(output.fetches).toMatchObject([{ from: 2, through: 2 }]);
+  });
+
   test("I2: a replay after a restart is fetched in pieces, at most two of them unapplied", () => {
     const entries = logOfTerms(...Array.from({ length: 100 }, () => 1));
     const cluster = new Cluster({
