@@ -205,6 +205,7 @@ export class Node {
 
   #proposed(payload: Uint8Array): NonNullable<Output["proposed"]> {
     // Proposals come from the proposer's own turn, never from within a step (N1).
+    if (this.#dead) return { kind: "refused", reason: "uncommitted-limit" };
     const output = this.#step({ kind: "propose", payload });
     // N3: the commands stay with the proposer, without an answer.
     return output?.proposed ?? { kind: "refused", reason: "uncommitted-limit" };
@@ -221,7 +222,6 @@ export class Node {
 
   /** undefined: the node has ended. */
   #step(input: Input): Output | undefined {
-    if (this.#dead) return undefined;
     this.#stepping = true;
     try {
       const output = this.#raft.step(input);

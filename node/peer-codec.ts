@@ -134,7 +134,15 @@ export function messageBytes(message: Message): number {
         4 +
         message.data.length
       );
-    default:
+    case "pre-vote-request":
+    case "pre-vote-reply":
+    case "vote-request":
+    case "vote-reply":
+    case "append-reply":
+    case "heartbeat":
+    case "heartbeat-reply":
+    case "snapshot-chunk-reply":
+    case "timeout-now":
       return 64;
   }
 }

@@ -7,7 +7,7 @@ import type { Answer, Reply } from "./command.ts";
 import { answersPerBlock } from "./row-codec.ts";
 import type { AnswerBlock, Session, State } from "./state.ts";
 
-function blockOf(sequence: number): number {
+export function blockOf(sequence: number): number {
   return Math.floor(sequence / answersPerBlock);
 }
 

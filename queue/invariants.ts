@@ -1,5 +1,6 @@
 // What holds between any two entries, looked at in full: O(n), for tests and simulation. Numbers refer to the files' headers.
 
+import { blockOf } from "./answers.ts";
 import type { Machine } from "./machine.ts";
 import { Consumer, flightState, type Flight, type Lane, type Queue, type State } from "./state.ts";
 import { hasSomethingToGrant } from "./lanes.ts";
@@ -134,6 +135,8 @@ function checkSessions(state: State, check: Check): void {
     );
     check(session.floor <= session.last + 1, `${name}: K1: floor`);
     check(session.bucket !== undefined, `${name}: Y3: no timer`);
+    const kept = [...session.blocks.keys()].every((number) => number >= blockOf(session.floor));
+    check(kept, `${name}: K2: answers that the floor has passed`);
     for (const consumer of session.consumers.values()) {
       check(consumer.queue.consumers.has(consumer), `${name}: consumer ${consumer.id}`);
     }

@@ -1,6 +1,6 @@
 // Assertions stay on in production (R15): a failed one is a bug in our code, and a stopped node is safe, a wrong one is not.
 
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = "AssertionError";
 }
 

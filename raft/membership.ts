@@ -73,7 +73,7 @@ const version = 1;
 const idBytes = 8;
 const u32 = 0x1_0000_0000;
 
-export interface MembershipPayload {
+interface MembershipPayload {
   readonly membership: Membership;
   /** Opaque to raft/. */
   readonly context: Uint8Array;

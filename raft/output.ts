@@ -23,14 +23,14 @@ export type Proposed =
   | { readonly kind: "appended"; readonly id: EntryId }
   | { readonly kind: "refused"; readonly reason: "not-leader" | "uncommitted-limit" };
 
-export interface LeaderHint {
+interface LeaderHint {
   readonly term: number;
   /** undefined: no leader is known in this term. */
   readonly leader: NodeId | undefined;
 }
 
 /** A change of role, term or known leader, with its cause in words for the log line. */
-export interface RoleChange extends LeaderHint {
+interface RoleChange extends LeaderHint {
   readonly role: RoleKind;
   readonly cause: string;
 }

@@ -162,7 +162,7 @@ function onRefused(core: Core, peer: Progress, previous: EntryId, conflict: Entr
 }
 
 /** True when the commit index moved. */
-export function advanceCommit(core: Core, leader: Leader): boolean {
+function advanceCommit(core: Core, leader: Leader): boolean {
   const { voters } = core.memberships.current;
   const reached = reachedByQuorum(voters, leader.matches);
   if (reached <= core.commit) return false;

@@ -4,7 +4,7 @@ import type { Core } from "./core.ts";
 import type { ProgressState } from "./progress.ts";
 import type { EntryId, Membership, NodeId, RoleKind } from "./types.ts";
 
-export interface ProgressStatus {
+interface ProgressStatus {
   readonly id: NodeId;
   readonly state: ProgressState;
   /** Highest index known to be durable there. */

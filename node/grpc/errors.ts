@@ -132,7 +132,7 @@ export function serviceError(error: WireError): Partial<ServiceError> {
   metadata.set(errorMetadataKey, encodeError(error));
   const field = error.field === "" ? "" : ` (${error.field})`;
   const details = shortened(`${error.reason}${field}: ${error.message}`);
-  return { code: error.code as status, details, metadata };
+  return { code: codes[error.reason], details, metadata };
 }
 
 /** Details travel in a header, where every odd byte takes three; the whole text is in the metadata. */

@@ -47,6 +47,7 @@ export class ListenError extends Error {
 }
 
 export interface Listening {
+  readonly port: number;
   /** No new calls; those under way may end within `ms`, then they are cut. */
   stop(ms: number): Promise<void>;
 }
@@ -86,12 +87,9 @@ export async function serveClients(
   });
   health.addToServer(server);
   const refreshHealth = (): void => {
-    const known = node.whereabouts.leader !== undefined && !node.closing;
-    health.setStatus("", known ? "SERVING" : "NOT_SERVING");
-    health.setStatus(
-      "raftq.v1.Queue",
-      known && node.whereabouts.leader?.nodeId === node.id ? "SERVING" : "NOT_SERVING",
-    );
+    const leader = node.closing ? undefined : node.whereabouts.leader;
+    health.setStatus("", leader !== undefined ? "SERVING" : "NOT_SERVING");
+    health.setStatus("raftq.v1.Queue", leader?.nodeId === node.id ? "SERVING" : "NOT_SERVING");
   };
   node.onRoleChange(refreshHealth);
   // A cluster of one has elected itself before this line.
@@ -113,13 +111,14 @@ export async function servePeers(address: string, context: PeerServiceContext): 
 }
 
 async function listen(server: Server, address: string): Promise<Listening> {
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
-      if (error === null) resolve();
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
       else reject(new ListenError(`cannot listen on ${address}: ${error.message}`));
     });
   });
   return {
+    port: bound,
     stop: (ms) =>
       new Promise<void>((resolve) => {
         const timer = setTimeout(() => {

@@ -10,27 +10,16 @@ import {
   type ReplyResult,
   type WireError,
 } from "../../proto/frame.ts";
-import type { Answer, Command, Enqueued, Grant, Origin } from "../../queue/index.ts";
+import type { Answer, Command, Grant, Origin } from "../../queue/index.ts";
 import type { Bodies } from "../bodies.ts";
 import type { Clock } from "../clock.ts";
-import {
-  content,
-  enqueue,
-  enqueueBatch,
-  key,
-  lease,
-  Malformed,
-  receive,
-  refusalOf,
-  settlement,
-  subscribe,
-  whole,
-} from "../door.ts";
+import { Malformed, refusalOf, whole } from "../door.ts";
 import type { Node } from "../node.ts";
 import type { Respond } from "../proposer.ts";
 import type { DeliverySink } from "../streams.ts";
-import { deliveryBytes, messageIdBytes } from "../wire.ts";
+import { deliveryBytes } from "../wire.ts";
 import { elsewhere, refused, serviceError, sessionExpired, shuttingDown } from "./errors.ts";
+import { commandOf, resultOf } from "./stream-commands.ts";
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
 
@@ -46,7 +35,7 @@ export interface StreamContext {
   readonly bodies: Bodies;
   readonly clock: Clock;
   readonly outboxBytesMax: number;
-  /** The session's number, or undefined when the text is none of this cluster. */
+  /** The session's number. @throws {Malformed} when the text is none of this cluster. */
   parseSession(sessionId: string): number;
 }
 
@@ -412,64 +401,5 @@ class ClientStream implements DeliverySink {
     // Its leases stay; nothing new is granted to it until it attaches again.
     if (node.streams.detach(this))
       node.submit({ session: this.session, sequence: 0, floor: 0 }, { kind: "detach" }, undefined);
-  }
-}
-
-function commandOf(said: ClientCommand): Command {
-  switch (said.op) {
-    case "enqueue":
-      return enqueue(said.queue, { key: said.keyBytes, content: said.content });
-    case "enqueueBatch":
-      return enqueueBatch(
-        said.queue,
-        said.messages.map((message) => ({
-          key: key(message.keyBytes),
-          content: content(message.content),
-        })),
-      );
-    case "subscribe":
-      return subscribe(said);
-    case "unsubscribe":
-      return { kind: "unsubscribe", consumer: whole(said.consumer, "consumer", 1, 2 ** 31) };
-    case "receive":
-      return receive(said.queue, said);
-    case "unknown":
-      throw new Malformed("operation", "a command without an operation that this version knows");
-    case "ack":
-    case "nack":
-    case "release":
-    case "reject":
-    case "extend":
-      return {
-        kind: "settle",
-        lease: lease(said.queue, said.keyBytes, said.keySeq, said.fencingToken),
-        settlement: settlement(said.op, said),
-      };
-  }
-}
-
-function enqueuedBytes(message: Enqueued): { messageIdBytes: string; seq: number; keySeq: number } {
-  return {
-    messageIdBytes: messageIdBytes(message.queueId, message.lane, message.keySeq),
-    seq: message.seq,
-    keySeq: message.keySeq,
-  };
-}
-
-function resultOf({ reply }: Answer): ReplyResult {
-  switch (reply.kind) {
-    case "enqueued":
-      return { kind: "enqueued", ...enqueuedBytes(reply.message) };
-    case "settled":
-      return { kind: "settled", already: reply.already };
-    case "batch-enqueued":
-      return { kind: "batchEnqueued", messages: reply.messages.map(enqueuedBytes) };
-    case "refused":
-      return { kind: "error", error: refused(reply.refusal) };
-    case "done":
-    case "queue":
-    case "session-opened":
-    case "received":
-      return { kind: "done" };
   }
 }

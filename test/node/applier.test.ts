@@ -112,6 +112,38 @@ async function storedIndex(store: OrderedStore): Promise<number> {
   return meta === undefined ? 0 : decodeMeta(meta).appliedIndex;
 }
 
+/** Two entries are applied; key "a" of queue "q" has had a message, and has gone out of memory. */
+async function withEvictedLane() {
+  const made = await world({ lanesResidentMax: 0 });
+  const { applier, time } = made;
+  applier.push([
+    entryOf(1, [
+      [nobody, createQueue("q")],
+      [nobody, enqueue("q", "a")],
+    ]),
+  ]);
+  await time.advance(100);
+  applier.push([
+    entryOf(2, [
+      [nobody, { kind: "open-session", name: "", ttlMs: 60_000 }],
+      [
+        { session: 1, sequence: 1, floor: 1 },
+        { kind: "receive", queue: "q", maxMessages: 1, maxWaitMs: 0, leaseMs: 0 },
+      ],
+      [
+        nobody,
+        {
+          kind: "settle",
+          lease: { queue: "q", lane: "a", keySeq: 1, token: 1 },
+          settlement: { kind: "ack" },
+        },
+      ],
+    ]),
+  ]);
+  await time.advance(100);
+  return made;
+}
+
 describe("A1: entries are applied in index order, each once", () => {
   test("commands are answered in order, with the entry that decided them", async () => {
     const { applier, answers, time } = await world();
@@ -212,18 +244,14 @@ describe("A2: rows that are missing are fetched before apply", () => {
   });
 
   test("a store that cannot be read ends the node (F2)", async () => {
-    const first = await world({ lanesResidentMax: 1 });
-    first.applier.push([entryOf(1, [[nobody, createQueue("q")]])]);
-    await first.time.advance(100);
-    await first.applier.stop();
-    await first.store.close();
-    // A queue whose lanes may be in the store only: loaded without room for idle ones.
-    const second = await world({ lanesResidentMax: 1, stores: first.stores });
-    second.applier.push([
-      entryOf(2, [[nobody, { kind: "open-session", name: "", ttlMs: 60_000 }]]),
-    ]);
-    await second.time.idle();
-    expect(second.failures).toEqual([]);
+    const { applier, time, gates, failures } = await withEvictedLane();
+    gates.get = () => {
+      throw new Error("EIO");
+    };
+    applier.push([entryOf(3, [[nobody, enqueue("q", "a")]]), noop(4)]);
+    await time.idle();
+    expect(failures).toHaveLength(1);
+    expect(applier.machine.appliedIndex).toBe(2);
   });
 });
 
@@ -420,11 +448,7 @@ describe("A4: applying is sliced", () => {
     await time.idle();
     applied.length = 0;
     // Each look at the clock costs 2 ms.
-    const look = clock.monotonicMs.bind(clock);
-    clock.monotonicMs = () => {
-      clock.monotonicSkewMs += 2;
-      return look();
-    };
+    clock.lookMs = 2;
     applier.push(
       Array.from({ length: 100 }, (_, i) => entryOf(i + 2, [[nobody, enqueue("q", "a")]])),
     );
@@ -442,11 +466,7 @@ describe("A4: applying is sliced", () => {
     const { applier, time, clock, answers } = await world();
     applier.push([entryOf(1, [[nobody, createQueue("q")]])]);
     await time.idle();
-    const look = clock.monotonicMs.bind(clock);
-    clock.monotonicMs = () => {
-      clock.monotonicSkewMs += 2;
-      return look();
-    };
+    clock.lookMs = 2;
     const commands = Array.from({ length: 5_000 }, () => [nobody, enqueue("q", "a")] as const);
     applier.push([entryOf(2, commands)]);
     await time.turn();
@@ -459,33 +479,7 @@ describe("A4: applying is sliced", () => {
 
 describe("stop", () => {
   test("waits for a fetch under way: the store may be closed right after it (E2)", async () => {
-    const { applier, time, store, gates, failures } = await world({ lanesResidentMax: 0 });
-    applier.push([
-      entryOf(1, [
-        [nobody, createQueue("q")],
-        [nobody, enqueue("q", "a")],
-      ]),
-    ]);
-    await time.advance(100);
-    // The message is acknowledged: its lane goes out of memory with the next batch.
-    applier.push([
-      entryOf(2, [
-        [nobody, { kind: "open-session", name: "", ttlMs: 60_000 }],
-        [
-          { session: 1, sequence: 1, floor: 1 },
-          { kind: "receive", queue: "q", maxMessages: 1, maxWaitMs: 0, leaseMs: 0 },
-        ],
-        [
-          nobody,
-          {
-            kind: "settle",
-            lease: { queue: "q", lane: "a", keySeq: 1, token: 1 },
-            settlement: { kind: "ack" },
-          },
-        ],
-      ]),
-    ]);
-    await time.advance(100);
+    const { applier, time, store, gates, failures } = await withEvictedLane();
     let fetching = false;
     gates.get = async () => {
       fetching = true;

@@ -10,7 +10,16 @@ import { StateDirectory } from "../../node/state-directory.ts";
 import type { TransportEvents } from "../../node/transport.ts";
 import type { Answer, Command, Origin } from "../../queue/index.ts";
 import type { Message, NodeId } from "../../raft/index.ts";
-import { configOf, randomFrom, settled, silent, SimStores, VirtualTime } from "./fakes.ts";
+import {
+  configOf,
+  randomFrom,
+  settled,
+  silent,
+  SimStores,
+  VirtualTime,
+  type StoreOperation,
+  type VirtualClock,
+} from "./fakes.ts";
 import { SimDisk, type Operation } from "./log/sim-disk.ts";
 
 export const nobody: Origin = { session: 0, sequence: 0, floor: 0 };
@@ -23,12 +32,14 @@ export interface WorldOptions {
   readonly latencyMs?: (from: NodeId, to: NodeId) => number;
   /** Milliseconds that an operation of a disk takes; default: a sync takes 1. */
   readonly diskMs?: (id: NodeId, operation: Operation) => number;
+  /** Milliseconds that an operation of a store takes; default 0. */
+  readonly storeMs?: (id: NodeId, operation: StoreOperation) => number;
 }
 
 export class Member {
   readonly id: NodeId;
   readonly config: ServerConfig;
-  readonly clock: ReturnType<VirtualTime["clock"]>;
+  readonly clock: VirtualClock;
   disk: SimDisk;
   stores = new SimStores();
   /** undefined: it does not run. */
@@ -122,6 +133,13 @@ export class ClusterOfNodes {
       // The process ends: nothing that it has in hand reaches anybody.
       this.#end(member);
     };
+    const { storeMs } = this.#options;
+    if (storeMs !== undefined) {
+      member.stores.gate = (operation) => {
+        const ms = storeMs(id, operation);
+        return ms > 0 ? this.time.sleep(ms) : undefined;
+      };
+    }
     const starting = (async (): Promise<Node> => {
       const opened = await StateDirectory.open(
         member.disk,

@@ -67,33 +67,9 @@ export class VirtualTime {
     return new Promise((resolve) => this.at(this.now + ms, resolve));
   }
 
-  /** A clock of one machine: its wall clock may be wrong. */
-  clock(wallMs = 1_700_000_000_000): Clock & { wallSkewMs: number; monotonicSkewMs: number } {
-    const time = this;
-    return {
-      wallSkewMs: 0,
-      /** For tests of code that looks at the clock within a turn. */
-      monotonicSkewMs: 0,
-      monotonicMs() {
-        return time.now + this.monotonicSkewMs;
-      },
-      wallMs() {
-        return wallMs + time.now + this.wallSkewMs;
-      },
-      every: (ms, run) => {
-        let timer: Timer | undefined;
-        const next = (): void => {
-          timer = time.at(time.now + ms, () => {
-            next();
-            run();
-          });
-        };
-        next();
-        return { stop: () => timer?.stop() };
-      },
-      after: (ms, run) => time.at(time.now + ms, run),
-      soon: (run) => time.soon(run),
-    };
+  /** The clock of one machine. */
+  clock(wallMs?: number): VirtualClock {
+    return new VirtualClock(this, wallMs);
   }
 
   /** One turn of the event loop: what was to run soon, and everything that follows without waiting. */
@@ -131,6 +107,57 @@ export class VirtualTime {
   }
 }
 
+/** The clock of one machine in virtual time. Its wall clock may be wrong. */
+export class VirtualClock implements Clock {
+  readonly #time: VirtualTime;
+  readonly #wallMs: number;
+  wallSkewMs = 0;
+  /** What each look at the clock costs, for code that measures how long it takes. */
+  lookMs = 0;
+  #looked = 0;
+
+  constructor(time: VirtualTime, wallMs = 1_700_000_000_000) {
+    this.#time = time;
+    this.#wallMs = wallMs;
+  }
+
+  monotonicMs(): number {
+    this.#looked += this.lookMs;
+    return this.#time.now + this.#looked;
+  }
+
+  wallMs(): number {
+    return this.#wallMs + this.#time.now + this.wallSkewMs;
+  }
+
+  every(ms: number, run: () => void): Timer {
+    let timer: Timer | undefined;
+    const next = (): void => {
+      timer = this.#time.at(this.#time.now + ms, () => {
+        next();
+        run();
+      });
+    };
+    next();
+    return { stop: () => timer?.stop() };
+  }
+
+  after(ms: number, run: () => void): Timer {
+    return this.#time.at(this.#time.now + ms, run);
+  }
+
+  soon(run: () => void): void {
+    this.#time.soon(run);
+  }
+}
+
+/** What a memory store holds now. */
+function copyOf(store: MemoryStore): MemoryStore {
+  const copy = store.snapshot();
+  if (copy instanceof MemoryStore) return copy;
+  throw new Error("a snapshot of a memory store is one");
+}
+
 export type StoreOperation = "open" | "destroy" | "get" | "range" | "write" | "flush" | "close";
 
 /** Runs before each operation of a store: throw to make it fail, wait to make it slow. */
@@ -158,7 +185,7 @@ export class SimStores implements Stores {
     if (this.#open.has(path)) throw new Error(`${path} is in use`);
     const rows = this.#rows.get(path) ?? { durable: new MemoryStore(), since: [] };
     this.#rows.set(path, rows);
-    const memory = rows.durable.snapshot() as MemoryStore;
+    const memory = copyOf(rows.durable);
     for (const batch of rows.since) void memory.write(batch);
     const store = new SimStore(path, memory, rows, this);
     this.#open.set(path, store);
@@ -179,7 +206,7 @@ export class SimStores implements Stores {
   kill(): SimStores {
     const after = new SimStores();
     for (const [path, { durable, since }] of this.#rows) {
-      after.#rows.set(path, { durable: durable.snapshot() as MemoryStore, since: [...since] });
+      after.#rows.set(path, { durable: copyOf(durable), since: [...since] });
     }
     this.gate = () => new Promise(() => undefined);
     return after;
@@ -293,8 +320,12 @@ class SimSnapshot implements StoreSnapshot {
   }
 
   async #check(): Promise<void> {
-    if (this.#closed) throw new Error("the snapshot is closed");
+    this.#assertOpen();
     await this.#enter();
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
     if (this.#closed) throw new Error("the snapshot is closed");
   }
 }

@@ -18,8 +18,6 @@ import { defaultOptions } from "../../queue/index.ts";
 import { randomFrom, settled } from "./fakes.ts";
 import { ClusterOfNodes, type Member, type WorldOptions } from "./cluster-of-nodes.ts";
 
-const settleRest = { delayMs: undefined, error: "", leaseMs: 0 } as const;
-
 /** A stream as grpc-js gives it to a service, with a client that takes bytes when the test says so. */
 class FakeCall extends Duplex {
   readonly frames: ServerFrame[] = [];
@@ -31,7 +29,7 @@ class FakeCall extends Duplex {
   #unread: (Buffer | null)[] = [];
   #wanted = false;
   #untaken: (() => void)[] = [];
-  #status: Partial<ServiceError> = { code: 0 };
+  #status: Partial<ServiceError> = {};
   untakenBytes = 0;
 
   constructor() {
@@ -69,7 +67,7 @@ class FakeCall extends Duplex {
     callback();
     const metadata = this.#status.metadata?.get(errorMetadataKey)[0];
     const error = Buffer.isBuffer(metadata) ? decodeError(metadata) : undefined;
-    this.end_ = { code: this.#status.code ?? -1, error };
+    this.end_ = { code: this.#status.code ?? 0, error };
     // As grpc-js does when the trailers are sent.
     process.nextTick(() => this.cancel());
   }
@@ -95,7 +93,7 @@ class FakeCall extends Duplex {
     this.destroy();
   }
 
-  take(count = Infinity): void {
+  accept(count = Infinity): void {
     for (let i = 0; i < count && this.#untaken.length > 0; i += 1) this.#untaken.shift()?.();
   }
 
@@ -557,7 +555,7 @@ describe("R11: a client that takes nothing", () => {
     expect(one.call.deliveries.length).toBeLessThan(400);
     while (one.call.deliveries.length < 400) {
       const before = one.call.deliveries.length;
-      one.call.take(1);
+      one.call.accept(1);
       await cluster.run(20);
       expect(one.call.untakenBytes).toBeLessThan(outbox + 600 * 1024);
       if (one.call.deliveries.length === before && one.call.untakenBytes === 0)
@@ -584,7 +582,7 @@ describe("R11: a client that takes nothing", () => {
     expect(one.call.unreadFrames).toBeGreaterThan(100);
     one.call.taking = true;
     for (let i = 0; i < 200; i += 1) {
-      one.call.take();
+      one.call.accept();
       await cluster.run(10);
     }
     expect(one.call.replies.map(({ sequence }) => sequence)).toEqual(
@@ -605,7 +603,7 @@ describe("R11: a client that takes nothing", () => {
     one.call.taking = false;
     await one.command(1, subscribe(3_000, 100)).said(10_000);
     one.call.taking = true;
-    one.call.take();
+    one.call.accept();
     await cluster.run(500);
     // Far more grants were made than the client ever gets: those that ended meanwhile were let go.
     const granted =

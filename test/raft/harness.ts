@@ -2,6 +2,7 @@
 // and the checks that hold over a whole cluster after every step.
 
 import {
+  origin,
   Raft,
   violations,
   type Entry,
@@ -70,7 +71,7 @@ export function restored(changes: {
   last?: EntryId;
   applied?: number;
 }): Restored {
-  const last = changes.last ?? { term: 0, index: 0 };
+  const last = changes.last ?? origin;
   const entries = changes.entries ?? [];
   const termRuns: { firstIndex: number; term: number }[] = [];
   let { term } = last;
@@ -96,7 +97,7 @@ export interface Machine {
   readonly chain: number;
 }
 
-export function applyTo({ chain }: Machine, { index, term, kind, payload }: Entry): Machine {
+function applyTo({ chain }: Machine, { index, term, kind, payload }: Entry): Machine {
   let hash = Math.imul(chain ^ index, 0x9e3779b1) ^ Math.imul(term, 0x85ebca6b) ^ kind.length;
   for (const byte of payload) hash = Math.imul(hash ^ byte, 0x01000193);
   return { applied: index, chain: hash >>> 0 };
@@ -118,7 +119,7 @@ export interface Disk {
 export function emptyDisk(membership: Membership): Disk {
   return {
     hardState: { term: 0, vote: undefined },
-    base: { last: { term: 0, index: 0 }, membership },
+    base: { last: origin, membership },
     entries: [],
     memberships: [],
     machine: { applied: 0, chain: 0 },
@@ -215,23 +216,28 @@ export class Member {
     return index <= base.last.index || entries[index - base.last.index - 1]?.term === term;
   }
 
-  /** Does the oldest `count` pieces of disk work, as one group commit. */
+  /** Does the oldest `count` pieces of disk work: persists in a row as one group commit, an installation alone. */
   syncDisk(count = this.diskWork.length): void {
-    let sequence: number | undefined;
-    const after: Message[] = [];
-    for (const work of this.diskWork.splice(0, count)) {
-      if (work.kind === "install") {
-        if (sequence !== undefined) this.step({ kind: "persisted", sequence });
-        sequence = undefined;
-        this.#install(work.snapshot, work.machine);
-        continue;
+    for (let left = Math.min(count, this.diskWork.length); left > 0;) {
+      const group: (DiskWork & { kind: "persist" })[] = [];
+      for (const work of this.diskWork.slice(0, left)) {
+        if (work.kind === "install") break;
+        group.push(work);
       }
-      this.#write(work.persist, work.persist.entries.length);
-      ({ sequence } = work.persist);
-      after.push(...work.after);
+      left -= Math.max(1, group.length);
+      if (group.length === 0) this.#install();
+      else this.#commitGroup(group);
     }
-    if (sequence !== undefined) this.step({ kind: "persisted", sequence });
-    for (const message of after) this.#observer.sent(this, message, true);
+  }
+
+  #commitGroup(group: readonly (DiskWork & { kind: "persist" })[]): void {
+    for (const { persist } of group) this.#write(persist, persist.entries.length);
+    this.diskWork.splice(0, group.length);
+    const sequence = group.at(-1)!.persist.sequence;
+    this.step({ kind: "persisted", sequence });
+    for (const { after } of group) {
+      for (const message of after) this.#observer.sent(this, message, true);
+    }
   }
 
   #write({ hardState, truncateAfter, entries }: Persist, count: number): void {
@@ -349,8 +355,11 @@ export class Member {
     this.diskWork.push({ kind: "install", snapshot, machine });
   }
 
-  /** O5: what was handed out before comes first. */
-  #install(snapshot: SnapshotId, machine: Machine): void {
+  /** O5: what was handed out before comes first. Persists handed out since, hard states, are still in the queue (O3). */
+  #install(): void {
+    const work = this.diskWork.shift();
+    if (work?.kind !== "install") throw new Error("an installation");
+    const { snapshot, machine } = work;
     this.apply();
     const { disk } = this;
     disk.base = snapshot;
@@ -377,7 +386,7 @@ export class Member {
   }
 }
 
-export class Violation extends Error {
+class Violation extends Error {
   override readonly name = "Violation";
 }
 

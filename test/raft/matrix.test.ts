@@ -1,12 +1,11 @@
 // E3: every message, in every role, of an older, the same and a newer term: it never throws, and the invariants hold.
 
 import { describe, expect, test } from "vitest";
-import type { EntryId } from "../../raft/index.ts";
+import { origin, type EntryId } from "../../raft/index.ts";
 import { entry, votersOf } from "./harness.ts";
 import { sentBy, Solo, type Said } from "./solo.ts";
 
 const log = [1, 2, 2].map((term, at) => entry(term, at + 1));
-const origin: EntryId = { term: 0, index: 0 };
 const far: EntryId = { term: 2, index: 30 };
 
 // Each of these follows an own term of 3 or 4, with a log of 1 2 2 of which the first entry is applied.

@@ -1,13 +1,12 @@
 // What went wrong in other systems that do the same job, by the id of the trap; each test is the requirement drawn from it.
 
 import { describe, expect, test } from "vitest";
-import { encodeMembership, type Entry, type EntryId, type Message } from "../../raft/index.ts";
+import { encodeMembership, origin, type Entry, type Message } from "../../raft/index.ts";
 import { bytesOf } from "../../raft/log.ts";
 import { Cluster } from "./cluster.ts";
 import { entry, votersOf } from "./harness.ts";
 import { only, sentBy, Solo } from "./solo.ts";
 
-const origin: EntryId = { term: 0, index: 0 };
 const five = votersOf(1, 2, 3, 4, 5);
 
 function logOfTerms(...terms: number[]): Entry[] {
