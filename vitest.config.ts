@@ -22,6 +22,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          // After the unit tests: elections must not compete with them for two cores.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

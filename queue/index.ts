@@ -8,6 +8,7 @@ export {
   metaRow,
   stateRange,
   messageIdOfRow,
+  rowOfMessage,
   rowOfMessageId,
   partsOfMessageRow,
   type KeyRange,

@@ -152,6 +152,10 @@ export interface MessagePlace {
   readonly keySeq: number;
 }
 
+export function rowOfMessage({ queueId, lane, keySeq }: MessagePlace): Bytes {
+  return messageRow(messagePrefix(queueId), lane, keySeq);
+}
+
 export function partsOfMessageRow(row: Bytes): MessagePlace | undefined {
   const end = row.length - 6;
   if (end < 7 || !row.startsWith(laneEnd, end - 2)) return undefined;

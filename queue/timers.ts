@@ -111,7 +111,7 @@ export class Timers {
     for (const slot of this.slots.values()) {
       if (slot * timerStepMs > clock) continue;
       const bucket = this.buckets.get(slot);
-      if (bucket !== undefined) due.push(...members(bucket));
+      if (bucket !== undefined) for (const timer of members(bucket)) due.push(timer);
     }
     return due;
   }

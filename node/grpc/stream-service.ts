@@ -39,6 +39,11 @@ export interface StreamContext {
   parseSession(sessionId: string): number;
 }
 
+/** Between two signs of life to a client that is held back. */
+const reassureMs = 500;
+/** A heartbeat that answers none of the client's. */
+const unasked = -1;
+
 export function connect(context: StreamContext, call: Call): void {
   new ClientStream(context, call);
 }
@@ -178,11 +183,20 @@ class ClientStream implements DeliverySink {
     if (node.full && !this.#heldBackByNode) {
       this.#heldBackByNode = true;
       this.#call.pause();
+      this.#reassure();
       node.whenRoom(() => {
         this.#heldBackByNode = false;
         this.#resume();
       });
     }
+  }
+
+  /** Its heartbeats are not read now, and it would leave a node that is silent for 1.5 s. */
+  #reassure(): void {
+    if (!this.#heldBackByNode || this.#state !== "attached") return;
+    this.#writer.heartbeat(unasked);
+    this.#flush();
+    this.#context.clock.after(reassureMs, () => this.#reassure());
   }
 
   #resume(): void {

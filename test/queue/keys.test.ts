@@ -35,6 +35,7 @@ describe("rows sort as what they name", () => {
       fc.property(u32, lane, u48, (queueId, name, keySeq) => {
         const row = keys.messageRow(keys.messagePrefix(queueId), name, keySeq);
         expect(keys.partsOfMessageRow(row)).toEqual({ queueId, lane: name, keySeq });
+        expect(keys.rowOfMessage({ queueId, lane: name, keySeq })).toBe(row);
         expect(keys.rowOfMessageId(keys.messageIdOfRow(row))).toBe(row);
         const lanePrefix = keys.lanePrefix(queueId);
         expect(keys.laneOfRow(keys.laneRow(lanePrefix, name))).toEqual({ queueId, lane: name });
