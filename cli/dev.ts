@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { basename, join, relative } from "node:path";
 import { Option, type Command } from "commander";
 import { exitCodes, UsageError } from "./failure.ts";
-import { checkPorts, LocalCluster } from "./local-cluster.ts";
+import { LocalCluster } from "./local-cluster.ts";
 import { isNews, logLine } from "./log-line.ts";
 import { painter, type Paint } from "./output.ts";
+import { checkPorts } from "./ports.ts";
 import { wholeNumber } from "./remote.ts";
 
 const basePortDefault = 7400;

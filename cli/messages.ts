@@ -132,29 +132,34 @@ async function enqueueLines(
   input: Readable,
   send: (bytes: Buffer) => Promise<Receipt>,
 ): Promise<void> {
-  const outstanding = new Set<Promise<void>>();
   const failures: Error[] = [];
-  let lineNumber = 0;
+  let outstanding = 0;
   let confirmed = 0;
+  let lineNumber = 0;
+  let settled: (() => void) | undefined;
+  const below = async (bound: number): Promise<void> => {
+    while (outstanding >= bound) await new Promise<void>((resolve) => (settled = resolve));
+  };
+  const sendOne = async (line: string, at: number): Promise<void> => {
+    outstanding++;
+    try {
+      const receipt = await send(Buffer.from(line));
+      confirmed++;
+      if (remote.json) await print(receiptLine(remote, receipt));
+    } catch (error) {
+      failures.push(lineFailure(at, error));
+    } finally {
+      outstanding--;
+      settled?.();
+    }
+  };
   for await (const line of createInterface({ input, crlfDelay: Infinity })) {
     lineNumber++;
     if (failures.length > 0) break;
-    if (line === "") continue;
-    const at = lineNumber;
-    const one = (async () => {
-      try {
-        const receipt = await send(Buffer.from(line));
-        confirmed++;
-        if (remote.json) await print(receiptLine(remote, receipt));
-      } catch (error) {
-        failures.push(lineFailure(at, error));
-      }
-    })();
-    outstanding.add(one);
-    void one.finally(() => outstanding.delete(one));
-    if (outstanding.size >= outstandingMax) await Promise.race(outstanding);
+    if (line !== "") void sendOne(line, lineNumber);
+    await below(outstandingMax);
   }
-  await Promise.all(outstanding);
+  await below(1);
   const [first] = failures;
   if (first !== undefined) {
     process.stderr.write(`${grouped(confirmed)} messages were enqueued before the failure\n`);

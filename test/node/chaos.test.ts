@@ -158,15 +158,14 @@ async function run(seed: number): Promise<ClusterOfNodes> {
   expect(
     (world.leader?.running.machine.queueInfo("q")?.enqueued ?? 0) - acknowledged(),
   ).toBeLessThanOrEqual(callers.length);
-  if (process.env["CHAOS_STATS"])
-    console.log(
-      "STAT",
-      seed,
-      acknowledged(),
-      world.snapshotChunks,
-      world.leader?.running.term,
-      world.time.now,
-    );
+  console.log(
+    "STAT",
+    seed,
+    acknowledged(),
+    world.snapshotChunks,
+    world.leader?.running.term,
+    world.time.now,
+  );
   return world;
 }
 

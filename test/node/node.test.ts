@@ -40,6 +40,30 @@ describe("a cluster of whole nodes, in virtual time", () => {
     expect(world.failures).toEqual([]);
   });
 
+  test("R1, O3 of raft/output.ts: an append that comes again is acknowledged only when the first is on disk", async () => {
+    const stall = new Set<number>();
+    const world = await ClusterOfNodes.started({
+      config: { electionMs: 1_000 },
+      diskMs: (id, { kind }) => (kind === "sync" ? (stall.has(id) ? 1_900 : 1) : 0),
+    });
+    await world.ask(createQueue);
+    const leader = await world.elected();
+    await world.run(100);
+    for (const { id } of world.running) if (id !== leader.id) stall.add(id);
+    const asked = world.askNode(leader.id, enqueue("a"));
+    // Long enough for the leader to take the append for lost, and to send it again.
+    await world.run(1_700);
+    expect(
+      leader.running
+        .raftStatus()
+        .progress.every(({ match }) => match < leader.running.raftStatus().last.index),
+    ).toBe(true);
+    expect(asked.answers).toEqual([]);
+    stall.clear();
+    await world.until(() => asked.answers.length > 0);
+    expect(world.failures).toEqual([]);
+  });
+
   test("fails over without losing what was acknowledged, also when every node loses power", async () => {
     const world = await ClusterOfNodes.started({ seed: 3 });
     await world.ask(createQueue);
