@@ -10,16 +10,22 @@ const restrict = (...names) => ({
 });
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "proto/gen/", ".raftq/"] },
+  { ignores: ["dist/", "node_modules/", ".raftq/", "vitest.config.ts"] },
   { files: ["**/*.ts"], extends: [...tseslint.configs.strictTypeChecked] },
   {
     files: ["**/*.ts"],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       "@typescript-eslint/switch-exhaustiveness-check": "error",
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
-      "@typescript-eslint/no-unnecessary-condition": ["error", { allowConstantLoopConditions: true }],
+      "@typescript-eslint/no-unnecessary-condition": [
+        "error",
+        { allowConstantLoopConditions: true },
+      ],
       "max-lines": ["warn", { max: 400, skipBlankLines: true, skipComments: true }],
       "max-lines-per-function": ["warn", { max: 80, skipBlankLines: true, skipComments: true }],
     },

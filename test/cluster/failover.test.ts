@@ -100,10 +100,8 @@ test("E7, I2: a follower that missed more than the log keeps gets a snapshot and
     return view?.members.find((member) => member.nodeId === leader.nodeId)?.firstIndex ?? 0;
   };
   await until("the log was compacted", async () => (await first()) > 10);
-  const lines: string[] = [];
   await cluster.restart(absent);
   await cluster.caughtUp(absent, 60_000, 0);
-  void lines;
   await q.enqueue("last", { key: "k0" });
   // Equal digests at an equal index.
   await until("all have the same digest", async () => {

@@ -25,9 +25,15 @@ function call(method: Methods, request: object): Promise<{ answer?: object; erro
       new Metadata(),
       { deadline: Date.now() + 10_000 },
       (error: ServiceError | null, answer?: object) => {
-        if (error === null) return resolve({ answer: answer! });
+        if (error === null) {
+          resolve({ answer: answer! });
+          return;
+        }
         const detail = error.metadata.get("raftq-error-bin")[0];
-        if (!Buffer.isBuffer(detail)) return reject(error);
+        if (!Buffer.isBuffer(detail)) {
+          reject(error);
+          return;
+        }
         const decoded = decodeError(detail);
         expect(decoded.code).toBe(error.code);
         resolve({ error: decoded });
