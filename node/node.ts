@@ -52,6 +52,8 @@ export interface LeaderAddress {
 
 /** Entries under way before further commands are gathered into larger ones (proposer.ts B3). */
 const entriesInFlightMax = 8;
+/** Payload in one message to a follower. */
+const appendBytesMax = 1024 * 1024;
 const proposerBacklogBytesMax = 16 * 1024 * 1024;
 
 export class Node {
@@ -450,7 +452,7 @@ function raftConfig(config: ServerConfig, random: () => number): RaftConfig {
     heartbeatTicks: Math.max(1, Math.floor(config.heartbeatMs / config.tickMs)),
     inflightAppendsMax: 64,
     inflightBytesMax: config.inflightBytesMax,
-    appendBytesMax: config.entryBytesMax,
+    appendBytesMax,
     uncommittedBytesMax: config.uncommittedBytesMax,
     cacheBytesMax: config.cacheBytesMax,
     random,

@@ -1,10 +1,11 @@
 // A whole node: its directory, its loop, its two gRPC servers.
 
 import { randomBytes } from "node:crypto";
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import { systemClock } from "./clock.ts";
 import type { ServerConfig } from "./config.ts";
 import { PeerLinks } from "./grpc/peer-links.ts";
+import type { PeerServiceContext } from "./grpc/peer-service.ts";
 import { serveClients, servePeers, type Listening } from "./grpc/server.ts";
 import { openIdentity } from "./identity.ts";
 import { openIncarnations } from "./incarnations.ts";
@@ -82,35 +83,13 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       });
     },
   });
-  const listening: Listening[] = [];
-  try {
-    if (late.events === undefined) throw new Error("the node did not connect its transport");
-    listening.push(
-      await servePeers(config.peerListen, {
-        me,
-        members,
-        incarnations,
-        logger,
-        events: late.events,
-      }),
-    );
-    listening.push(
-      await serveClients(config.listen, {
-        node,
-        clock: systemClock,
-        clusterId: config.clusterId,
-        members: config.members,
-        version,
-        tickMs: config.tickMs,
-        outboxBytesMax: config.outboxBytesMax,
-        logger,
-      }),
-    );
-  } catch (error) {
-    await node.stop();
-    await Promise.all(listening.map((server) => server.stop(0)));
-    throw error;
-  }
+  const listening = await listen(config, node, logger, {
+    me,
+    members,
+    incarnations,
+    logger,
+    events: late.events,
+  });
   logger.info(
     {
       version,
@@ -129,6 +108,38 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       logger.info("stopped");
     },
   };
+}
+
+/** Both servers, or neither. */
+async function listen(
+  config: ServerConfig,
+  node: Node,
+  logger: Logger,
+  peers: Omit<PeerServiceContext, "events"> & { readonly events: TransportEvents | undefined },
+): Promise<readonly Listening[]> {
+  const { clusterId, members, tickMs, outboxBytesMax } = config;
+  const { events } = peers;
+  const listening: Listening[] = [];
+  try {
+    if (events === undefined) throw new Error("the node did not connect its transport");
+    listening.push(await servePeers(config.peerListen, { ...peers, events }));
+    const clients = {
+      node,
+      clock: systemClock,
+      clusterId,
+      members,
+      version,
+      tickMs,
+      outboxBytesMax,
+      logger,
+    };
+    listening.push(await serveClients(config.listen, clients));
+    return listening;
+  } catch (error) {
+    await node.stop();
+    await Promise.all(listening.map((server) => server.stop(0)));
+    throw error;
+  }
 }
 
 /** A small generator with a fresh seed at each start (A13): mulberry32. */

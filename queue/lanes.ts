@@ -84,9 +84,8 @@ export function hasSomethingToGrant(lane: Lane): boolean {
   const waits = lane.cursor <= lane.tail;
   if (queue.pool !== undefined) return waits || queue.pool.again.size > 0;
   if (lane.stuck > 0) return false;
-  const window = queue.options.maxInFlightPerKey;
-  if (lane.leased >= window) return false;
-  return lane.flights > lane.leased || (waits && lane.flights < window);
+  // What is not leased here is to be granted again, and goes first: so the window is full only of leases.
+  return lane.leased < queue.options.maxInFlightPerKey && (waits || lane.flights > lane.leased);
 }
 
 /** Puts a lane that changed where it belongs (L4, L6). */
