@@ -50,14 +50,21 @@ function serveConsumer(state: State, consumer: Consumer, lane: Lane): void {
   state.changedConsumer(consumer);
 }
 
-/** A receive takes all it asked for at once, or what there is, and answers. */
+/** One answer carries about so many bytes of content at most, or one message. Part of the rules: equal on every member. */
+const receiveBytesMax = 4 * 1024 * 1024;
+
+/** A receive takes all it asked for at once, or what there is and fits into one answer, and answers. */
 function serveReceive(state: State, receive: Receive): void {
   const queue = receive.queue;
   const leaseMs = receive.leaseMs === 0 ? queue.options.leaseMs : receive.leaseMs;
   const grants: Grant[] = [];
+  let room = receiveBytesMax;
   while (grants.length < receive.maxMessages) {
     const lane = queue.ready.first;
     if (lane === undefined) break;
+    // Sizes of single messages are not in memory: the mean of the lane stands for them.
+    room -= lane.bytes / lane.messages;
+    if (room < 0 && grants.length > 0) break;
     const flight = grant(state, lane, receive.session, 0, leaseMs);
     grants.push(grantOf(flight, receive.session, leaseMs));
   }
