@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-// The `raftq` binary.
+// The `raftq` binary, behind raftq.cts.
 
 import { run } from "./program.ts";
 

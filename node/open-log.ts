@@ -5,7 +5,7 @@ import { decodeMembership } from "../raft/index.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Disk } from "./log/disk.ts";
 import { DurableLog, type DurableLogOptions, type OpenedLog } from "./log/index.ts";
-import type { Installed } from "./state-directory.ts";
+import { CorruptState, type Installed } from "./state-directory.ts";
 
 /** `installed`: the snapshot that the state began as. @throws {CorruptLogError} */
 export async function openLog(
@@ -46,4 +46,17 @@ function isMissing({ restored }: OpenedLog, { snapshot: { last } }: Installed): 
   if (last.index > restored.lastIndex) return true;
   const run = restored.termRuns.findLast((candidate) => candidate.firstIndex <= last.index);
   return run?.term !== last.term;
+}
+
+/**
+ * State and log must belong together: what the state has not applied must be in the log.
+ * @throws {CorruptState} with what to do: one of them was lost, or comes from an older copy (F7).
+ */
+export function checkTogether({ restored }: OpenedLog, applied: number, data: string): void {
+  const first = restored.snapshot.last.index + 1;
+  if (applied >= first - 1 && applied <= restored.lastIndex) return;
+  throw new CorruptState(
+    `${data}: the state has applied entries through ${applied}, the log holds ${first} to ${restored.lastIndex}: ` +
+      "one of them was lost or comes from an older copy. Restore both from the same moment, or replace this node",
+  );
 }

@@ -11,7 +11,7 @@ import { openIdentity } from "./identity.ts";
 import { openIncarnations } from "./incarnations.ts";
 import { NodeDisk } from "./log/index.ts";
 import { Node } from "./node.ts";
-import { openLog } from "./open-log.ts";
+import { checkTogether, openLog } from "./open-log.ts";
 import { RocksStore } from "./rocks-store.ts";
 import { StateDirectory } from "./state-directory.ts";
 import type { TransportEvents } from "./transport.ts";
@@ -53,6 +53,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const opened = await openLog(disk, `${config.data}/log`, config, logger, installed, {
     onFailure: fatal,
   });
+  checkTogether(opened, state.machine.appliedIndex, config.data);
   const me = {
     clusterId: config.clusterId,
     nodeId: config.nodeId,

@@ -1,6 +1,7 @@
 // The standard services that tools expect of a gRPC server.
 
 import { Client as GrpcClient, credentials } from "@grpc/grpc-js";
+import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { startCluster, until } from "./support.ts";
 
@@ -79,3 +80,13 @@ test("a cluster of one node works: the smallest thing to try", async () => {
   expect(first?.value).toBe(1);
   await client.close();
 });
+
+test.skipIf(process.platform !== "linux")(
+  "I5: a server's thread pool has room for calls that hang: 16 threads, not libuv's 4",
+  async () => {
+    const cluster = await startCluster({ nodes: 1 });
+    const threads = readdirSync(`/proc/${cluster.pid(1)!}/task`).length;
+    // The main thread, V8's own (4 at least), RocksDB's (2) and the pool's.
+    expect(threads).toBeGreaterThanOrEqual(1 + 4 + 2 + 16);
+  },
+);
