@@ -304,6 +304,7 @@ export class Node {
   // ---------------------------------------------------------------- apply
 
   #newApplier(state: State): Applier {
+    state.machine.collectGrants = this.#leads;
     return new Applier(state.machine, state.store, this.#ports.clock, this.#config, {
       answer: (entry, ordinal, origin, answer) => {
         if (!this.#leads || this.#dead) return;
@@ -380,6 +381,8 @@ export class Node {
     const led = this.#leads;
     this.#leader = { term, id: leader };
     this.#leads = role === "leader";
+    // Only a leader delivers; what a later one has to deliver it finds in the leases.
+    this.machine.collectGrants = this.#leads;
     if (this.#leads && !led) {
       this.#leadership.begin(this.machine.clusterTime);
       this.#leadsFrom = this.#raft.status().last.index;

@@ -282,10 +282,10 @@ class QueueCalls {
         "receiving needs a session, which holds the leases: call OpenSession first",
       );
     const command = receive(said.queue, said);
-    if (said.maxWaitMs > 0 && origin.sequence === 0)
+    if (origin.sequence === 0)
       throw new Malformed(
         "caller.sequence",
-        "a receive that waits needs a sequence: 1 for the session's first call, then 2, 3 …",
+        "a receive needs a sequence: 1 for the session's first call, then 2, 3 …",
       );
     const answer = await this.#submit(origin, command);
     const loaded = await this.#context.bodies.load(expectKind(answer.reply, "received").grants);
