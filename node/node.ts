@@ -13,7 +13,6 @@ import {
   type NodeId,
   type Output,
   type Persist,
-  type RaftConfig,
   type RaftStatus,
 } from "../raft/index.ts";
 import { Applier } from "./applier.ts";
@@ -28,6 +27,7 @@ import { SnapshotSender } from "./snapshot-sender.ts";
 import type { State, StateDirectory } from "./state-directory.ts";
 import { Streams } from "./streams.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+import { raftConfig } from "./raft-config.ts";
 import { NotLeading, Waiting } from "./waiting.ts";
 
 export interface NodePorts {
@@ -52,8 +52,6 @@ export interface LeaderAddress {
 
 /** Entries under way before further commands are gathered into larger ones (proposer.ts B3). */
 const entriesInFlightMax = 8;
-/** Payload in one message to a follower. */
-const appendBytesMax = 1024 * 1024;
 const proposerBacklogBytesMax = 16 * 1024 * 1024;
 
 export class Node {
@@ -446,18 +444,4 @@ export class Node {
     this.#ticker.stop();
     this.#ports.fatal(error);
   }
-}
-
-function raftConfig(config: ServerConfig, random: () => number): RaftConfig {
-  return {
-    id: config.nodeId,
-    electionTicks: Math.ceil(config.electionMs / config.tickMs),
-    heartbeatTicks: Math.max(1, Math.floor(config.heartbeatMs / config.tickMs)),
-    inflightAppendsMax: 64,
-    inflightBytesMax: config.inflightBytesMax,
-    appendBytesMax,
-    uncommittedBytesMax: config.uncommittedBytesMax,
-    cacheBytesMax: config.cacheBytesMax,
-    random,
-  };
 }

@@ -41,10 +41,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     }
   };
   const disk = new NodeDisk();
-  const { identity } = await openIdentity(disk, config.data, {
-    clusterId: config.clusterId,
-    nodeId: config.nodeId,
-  });
+  const { identity } = await openIdentity(disk, config.data, config);
   const {
     directory: states,
     state,
@@ -54,11 +51,8 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     onFailure: fatal,
   });
   checkTogether(opened, state.machine.appliedIndex, config.data);
-  const me = {
-    clusterId: config.clusterId,
-    nodeId: config.nodeId,
-    incarnation: identity.incarnation,
-  };
+  const { clusterId, nodeId } = config;
+  const me = { clusterId, nodeId, incarnation: identity.incarnation };
   const members = new Set(config.members.map((member) => member.id));
   const incarnations = await openIncarnations(disk, config.data, fatal);
   const late: { events?: TransportEvents } = {};
