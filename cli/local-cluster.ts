@@ -23,7 +23,10 @@ const logFileBytesMax = 16 * 1024 * 1024;
 
 /** The built binary, whether this file runs from the sources (tests) or from dist/. */
 const binary = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "../dist/cli/raftq.cjs" : "./raftq.cjs", import.meta.url),
+  new URL(
+    import.meta.url.endsWith(".ts") ? "../dist/cli/raftq.cjs" : "./raftq.cjs",
+    import.meta.url,
+  ),
 );
 
 export interface LocalClusterOptions {
