@@ -47,6 +47,7 @@ export class Applier {
   readonly #events: ApplierEvents;
   #backlog: Entry[] = [];
   #at = 0;
+  #backlogBytes = 0;
   #current: { entry: Entry; decoded: LogEntry; ordinal: number; begun: boolean } | undefined;
   #running = false;
   #loop: Promise<void> = Promise.resolve();
@@ -84,8 +85,9 @@ export class Applier {
     return this.#storedIndex;
   }
 
-  get backlog(): number {
-    return this.#backlog.length - this.#at;
+  /** Payload bytes committed and not applied. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
   }
 
   /** An entry has been applied in part: its rows are not to be taken, and the digest is of no index. */
@@ -94,7 +96,10 @@ export class Applier {
   }
 
   push(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#backlog.push(entry);
+    for (const entry of entries) {
+      this.#backlog.push(entry);
+      this.#backlogBytes += entry.payload.length;
+    }
     this.#pump();
   }
 
@@ -167,6 +172,7 @@ export class Applier {
     if (entry.kind !== "command") {
       machine.skip(entry.index);
       this.#at += 1;
+      this.#backlogBytes -= entry.payload.length;
       return undefined;
     }
     let current = this.#current;
@@ -201,6 +207,7 @@ export class Applier {
     machine.end();
     this.#current = undefined;
     this.#at += 1;
+    this.#backlogBytes -= entry.payload.length;
     return undefined;
   }
 

@@ -28,6 +28,7 @@ export interface ServerConfig {
   readonly cacheBytesMax: number;
   readonly writeBehindMs: number;
   readonly writeBehindBytesMax: number;
+  readonly applyBacklogBytesMax: number;
   readonly logRetainBytes: number;
   readonly segmentBytes: number;
   readonly outboxBytesMax: number;
@@ -194,6 +195,15 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
     min: mebibyte,
     max: 256 * mebibyte,
     help: "Bytes of applied changes that make a batch due at once; at twice this, applying waits.",
+  },
+  applyBacklogBytesMax: {
+    kind: "number",
+    flag: "apply-backlog-bytes-max",
+    unit: "bytes",
+    default: 64 * mebibyte,
+    min: 8 * mebibyte,
+    max: 1024 * mebibyte,
+    help: "Committed but not applied, when the store is slow, before this node takes no more entries from the leader.",
   },
   logRetainBytes: {
     kind: "number",

@@ -116,7 +116,12 @@ export class Node {
     this.#receiver = new SnapshotReceiver(ports.states, ports.logger);
     this.#compactor = new Compactor(ports.log, config.logRetainBytes, ports.logger);
     this.#transport = ports.connect({
-      message: (message) => this.#input({ kind: "message", message }),
+      message: (message) => {
+        // I7: as if it were lost. Its sender sends again; heartbeats go on, so nobody campaigns for it.
+        if (message.kind === "append-request" && message.entries.length > 0 && this.#isBehind)
+          return;
+        this.#input({ kind: "message", message });
+      },
       unreachable: (peer) => this.#input({ kind: "unreachable", peer }),
       hungUp: (peer) => {
         // A closed connection is how the death of a process is noticed at once; PreVote makes a wrong guess harmless.
@@ -139,6 +144,16 @@ export class Node {
   /** Of the state at `machine.appliedIndex` (R9); empty while an entry is applied in part. */
   get digest(): string {
     return this.#applier.midEntry ? "" : this.machine.digest;
+  }
+
+  /** The store is slower than the log: what is committed piles up in memory (R11). */
+  get #isBehind(): boolean {
+    return this.applyBacklogBytes >= this.#config.applyBacklogBytesMax;
+  }
+
+  /** Payload bytes committed and not applied here (I7). */
+  get applyBacklogBytes(): number {
+    return this.#applier.backlogBytes;
   }
 
   get term(): number {

@@ -143,7 +143,9 @@ export class Proposer {
   /** Whoever waits for the command at `ordinal` of an entry that is being applied here; each is handed out once. */
   take(id: EntryId, ordinal: number): Respond | undefined {
     // Several entries may be applied before `applied` says so.
-    const batch = this.#inFlight.find((one) => one.id.index >= id.index);
+    let at = 0;
+    while ((this.#inFlight[at]?.id.index ?? Infinity) < id.index) at += 1;
+    const batch = this.#inFlight[at];
     if (batch?.id.index !== id.index || batch.id.term !== id.term) return undefined;
     const respond = batch.waiting[ordinal];
     batch.waiting[ordinal] = undefined;

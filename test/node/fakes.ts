@@ -369,6 +369,7 @@ export function configOf(
     cacheBytesMax: 1024 * 1024,
     writeBehindMs: 50,
     writeBehindBytesMax: 1024 * 1024,
+    applyBacklogBytesMax: 8 * 1024 * 1024,
     logRetainBytes: 1024 * 1024,
     segmentBytes: 64 * 1024,
     outboxBytesMax: 256 * 1024,

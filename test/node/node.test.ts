@@ -64,6 +64,34 @@ describe("a cluster of whole nodes, in virtual time", () => {
     expect(world.failures).toEqual([]);
   });
 
+  test("I7, R11: a follower whose store is slow takes no more than it may hold unapplied; it catches up later", async () => {
+    const applyBacklogBytesMax = 20_000;
+    let slow = 0;
+    const world = await ClusterOfNodes.started({
+      config: { writeBehindBytesMax: 5_000, applyBacklogBytesMax },
+      storeMs: (id) => (id === slow ? 60_000 : 0),
+    });
+    await world.ask(createQueue);
+    const leader = await world.elected();
+    const follower = world.running.find(({ id }) => id !== leader.id)!;
+    await world.run(200);
+    slow = follower.id;
+    let held = 0;
+    for (let i = 0; i < 200; i += 1) {
+      await world.ask(enqueue("a", 1_000));
+      held = Math.max(held, follower.running.applyBacklogBytes);
+    }
+    await world.run(1_000);
+    held = Math.max(held, follower.running.applyBacklogBytes);
+    expect(held).toBeGreaterThan(applyBacklogBytesMax / 2);
+    // What was accepted before it was full may still come to be committed.
+    expect(held).toBeLessThan(2 * applyBacklogBytesMax);
+    expect(leader.running.machine.queueInfo("q")?.enqueued).toBe(200);
+    slow = 0;
+    await world.converged(200_000);
+    expect(world.failures).toEqual([]);
+  });
+
   test("fails over without losing what was acknowledged, also when every node loses power", async () => {
     const world = await ClusterOfNodes.started({ seed: 3 });
     await world.ask(createQueue);
