@@ -92,6 +92,29 @@ describe("a cluster of whole nodes, in virtual time", () => {
     expect(world.failures).toEqual([]);
   });
 
+  test("F8, R12: a leader whose disk hangs is replaced, and follows when it wakes", async () => {
+    let hung = 0;
+    const world = await ClusterOfNodes.started({
+      seed: 5,
+      diskMs: (id, { kind }) => (kind === "sync" ? (id === hung ? 5_000 : 1) : 0),
+    });
+    await world.ask(createQueue);
+    const first = await world.elected();
+    hung = first.id;
+    // It has something to write: that is what hangs.
+    world.askNode(first.id, enqueue("a"));
+    const others = world.running.filter(({ id }) => id !== first.id);
+    await world.until(() => others.some(({ running }) => running.ready), 3_000, "a new leader");
+    const second = others.find(({ running }) => running.ready)!;
+    const asked = world.askNode(second.id, enqueue("b"));
+    await world.until(() => asked.answers.length > 0, 1_000);
+    expect(kinds(asked)).toEqual(["enqueued"]);
+    expect(first.running.ready).toBe(false);
+    hung = 0;
+    await world.converged(60_000);
+    expect(world.failures).toEqual([]);
+  });
+
   test("fails over without losing what was acknowledged, also when every node loses power", async () => {
     const world = await ClusterOfNodes.started({ seed: 3 });
     await world.ask(createQueue);
