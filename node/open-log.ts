@@ -17,10 +17,11 @@ export async function openLog(
   more: Pick<DurableLogOptions, "onFailure" | "now"> = {},
 ): Promise<OpenedLog> {
   const options = {
-    decodeMembership: (payload: Uint8Array) => decodeMembership(payload).membership,
+    decodeMembership,
     initialMembership: {
       voters: config.members.map((member) => member.id).sort((a, b) => a - b),
       learners: [],
+      context: "",
     },
     segmentBytes: config.segmentBytes,
     ...more,

@@ -2,7 +2,15 @@
 // the payloads are said.
 //   message = { version u8, kind u8, from u32, to u32, term u48, … }   (little endian)
 
-import type { Entry, EntryId, EntryKind, Membership, Message, SnapshotId } from "../raft/index.ts";
+import {
+  decodeMembership,
+  encodeMembership,
+  type Entry,
+  type EntryId,
+  type EntryKind,
+  type Message,
+  type SnapshotId,
+} from "../raft/index.ts";
 
 const version = 1;
 const kinds = [
@@ -94,27 +102,19 @@ class Reader {
 const envelopeBytes = 2 + 4 + 4 + 6;
 const idBytes = 12;
 
-function membershipBytes(membership: Membership): number {
-  return 8 + 4 * (membership.voters.length + membership.learners.length);
-}
-
 function writeSnapshot(writer: Writer, snapshot: SnapshotId): void {
   writer.id(snapshot.last);
-  for (const members of [snapshot.membership.voters, snapshot.membership.learners]) {
-    writer.u32(members.length);
-    for (const member of members) writer.u32(member);
-  }
+  writer.bytes(encodeMembership(snapshot.membership));
 }
 
 function readSnapshot(reader: Reader): SnapshotId {
   const last = reader.id();
-  const list = (): number[] => {
-    const count = reader.u32();
-    if (count > 1_000) throw new MalformedMessage(`${count} members in a snapshot`);
-    return Array.from({ length: count }, () => reader.u32());
-  };
-  const voters = list();
-  return { last, membership: { voters, learners: list() } };
+  const bytes = reader.bytes();
+  try {
+    return { last, membership: decodeMembership(bytes) };
+  } catch (error) {
+    throw new MalformedMessage(error instanceof Error ? error.message : String(error));
+  }
 }
 
 export function messageBytes(message: Message): number {
@@ -128,7 +128,8 @@ export function messageBytes(message: Message): number {
       return (
         envelopeBytes +
         idBytes +
-        membershipBytes(message.snapshot.membership) +
+        4 +
+        encodeMembership(message.snapshot.membership).length +
         4 +
         1 +
         4 +

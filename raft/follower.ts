@@ -64,7 +64,7 @@ export function appendEntry(core: Core, entry: Entry): void {
   core.log.append(entry);
   // M1: a membership counts from here on.
   if (entry.kind === "membership") {
-    core.memberships.append(entry.index, decodeMembership(entry.payload).membership);
+    core.memberships.append(entry.index, decodeMembership(entry.payload));
   }
   core.out.entries.push(entry);
 }

@@ -68,22 +68,17 @@ export function isVoter(membership: Membership, id: NodeId): boolean {
 }
 
 // The payload of a `membership` entry. Numbers are big-endian:
-//   u8 version · u16 voters · u64 each · u16 learners · u64 each · the rest is the shell's own context (addresses, say).
+//   u8 version · u16 voters · u64 each · u16 learners · u64 each · the rest is `context`, a byte for each character.
 const version = 1;
 const idBytes = 8;
 const u32 = 0x1_0000_0000;
+const contextMax = 32 * 1024;
 
-interface MembershipPayload {
-  readonly membership: Membership;
-  /** Opaque to raft/. */
-  readonly context: Uint8Array;
-}
-
-export function encodeMembership({ membership, context }: MembershipPayload): Uint8Array {
+export function encodeMembership(membership: Membership): Uint8Array {
   assertMembership(membership);
-  const { voters, learners } = membership;
+  const { voters, learners, context } = membership;
   const headBytes = 1 + 2 + voters.length * idBytes + 2 + learners.length * idBytes;
-  const bytes = new Uint8Array(headBytes + context.byteLength);
+  const bytes = new Uint8Array(headBytes + context.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, version);
   let at = 1;
@@ -96,12 +91,12 @@ export function encodeMembership({ membership, context }: MembershipPayload): Ui
       at += idBytes;
     }
   }
-  bytes.set(context, at);
+  for (let i = 0; i < context.length; i += 1) bytes[at + i] = context.charCodeAt(i);
   return bytes;
 }
 
 /** Throws on bytes that this version does not know: a node that cannot read its membership must stop. */
-export function decodeMembership(bytes: Uint8Array): MembershipPayload {
+export function decodeMembership(bytes: Uint8Array): Membership {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   assert(bytes.byteLength >= 5 && view.getUint8(0) === version, "membership: a known version");
   let at = 1;
@@ -117,12 +112,16 @@ export function decodeMembership(bytes: Uint8Array): MembershipPayload {
     }
     return ids;
   };
-  const membership = { voters: readIds(), learners: readIds() };
+  const voters = readIds();
+  const learners = readIds();
+  let context = "";
+  for (; at < bytes.byteLength; at += 1) context += String.fromCharCode(view.getUint8(at));
+  const membership = { voters, learners, context };
   assertMembership(membership);
-  return { membership, context: bytes.subarray(at) };
+  return membership;
 }
 
-function assertMembership({ voters, learners }: Membership): void {
+function assertMembership({ voters, learners, context }: Membership): void {
   for (const ids of [voters, learners]) {
     let floor = 0;
     for (const id of ids) {
@@ -134,4 +133,8 @@ function assertMembership({ voters, learners }: Membership): void {
     !learners.some((id) => voters.includes(id)),
     "membership: voters and learners are disjoint",
   );
+  assert(context.length <= contextMax, "membership: a context of at most 32 KiB");
+  for (let i = 0; i < context.length; i += 1) {
+    assert(context.charCodeAt(i) < 0x80, "membership: a context in ASCII");
+  }
 }

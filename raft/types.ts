@@ -33,6 +33,8 @@ export interface HardState {
 export interface Membership {
   readonly voters: readonly NodeId[];
   readonly learners: readonly NodeId[];
+  /** Opaque to raft/: what the shell keeps with the membership, say where the members are. ASCII, at most 32 KiB. */
+  readonly context: string;
 }
 
 /** A snapshot's identity: the state after applying every entry up to and including `last`. */

@@ -1,7 +1,13 @@
 // Where the log begins: the id, chain and membership of the last entry that a snapshot covers. Replaced as a whole;
 // segments below it are removed only after it is durable (E8).
 
-import type { EntryId, Membership, SnapshotId } from "../../raft/index.ts";
+import {
+  decodeMembership,
+  encodeMembership,
+  type EntryId,
+  type Membership,
+  type SnapshotId,
+} from "../../raft/index.ts";
 
 import { crc32c } from "./crc.ts";
 import { readWhole, replaceFile } from "./disk.ts";
@@ -10,10 +16,10 @@ import { CorruptLogError, assert } from "./errors.ts";
 
 export const baseName = "base";
 const magic = "RAFTQBAS";
-const formatVersion = 1;
-/** Far above any cluster: 2 x 1,000 members of 6 bytes. Unit: bytes. */
-const fileBytesMax = 16 * 1024;
-const headBytes = 34;
+const formatVersion = 2;
+/** Above the largest membership. */
+const fileBytesMax = 64 * 1024;
+const headBytes = 30;
 
 export interface Base {
   readonly last: EntryId;
@@ -27,10 +33,10 @@ export function snapshotIdOf(base: Base): SnapshotId {
   return { last: base.last, membership: base.membership };
 }
 
-/** magic 8, version u16, generation u32, index u48, term u48, chain u32, voters u16, learners u16, ids u48 …, crc u32 */
+/** magic 8, version u16, generation u32, index u48, term u48, chain u32, membership (raft/membership.ts), crc u32 */
 function encode({ last, chain, membership, generation }: Base): Buffer {
-  const ids = [...membership.voters, ...membership.learners];
-  const bytes = Buffer.alloc(headBytes + ids.length * 6 + 4);
+  const members = encodeMembership(membership);
+  const bytes = Buffer.alloc(headBytes + members.length + 4);
   assert(bytes.byteLength <= fileBytesMax, "a membership is too large for the base file");
   bytes.write(magic, 0, "latin1");
   bytes.writeUInt16LE(formatVersion, 8);
@@ -38,9 +44,7 @@ function encode({ last, chain, membership, generation }: Base): Buffer {
   bytes.writeUIntLE(last.index, 14, 6);
   bytes.writeUIntLE(last.term, 20, 6);
   bytes.writeUInt32LE(chain, 26);
-  bytes.writeUInt16LE(membership.voters.length, 30);
-  bytes.writeUInt16LE(membership.learners.length, 32);
-  ids.forEach((id, at) => bytes.writeUIntLE(id, headBytes + at * 6, 6));
+  bytes.set(members, headBytes);
   const end = bytes.byteLength - 4;
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, end)), end);
   return bytes;
@@ -58,18 +62,10 @@ function decode(path: string, bytes: Buffer): Base {
   if (version !== formatVersion) {
     throw new Error(`${path}: format ${version} is not known to this version of raftq`);
   }
-  const voters = bytes.readUInt16LE(30);
-  const learners = bytes.readUInt16LE(32);
-  if (end !== headBytes + (voters + learners) * 6) {
-    throw new CorruptLogError(path, 30, `room for ${voters} voters and ${learners} learners`);
-  }
-  const ids = Array.from({ length: voters + learners }, (_, at) =>
-    bytes.readUIntLE(headBytes + at * 6, 6),
-  );
   return {
     last: { index: bytes.readUIntLE(14, 6), term: bytes.readUIntLE(20, 6) },
     chain: bytes.readUInt32LE(26),
-    membership: { voters: ids.slice(0, voters), learners: ids.slice(voters) },
+    membership: decodeMembership(bytes.subarray(headBytes, end)),
     generation: bytes.readUInt32LE(10),
   };
 }

@@ -84,7 +84,7 @@ export class DurableLog {
     const { state, hardState, guard, memberships, verdict } = await recover(disk, directory, {
       group,
       recentChains: options.recentChains ?? RecentChains.entriesDefault,
-      initialMembership: options.initialMembership ?? { voters: [], learners: [] },
+      initialMembership: options.initialMembership ?? { voters: [], learners: [], context: "" },
       decodeMembership: options.decodeMembership,
     });
     const nonce = options.nonce ?? (() => randomInt(2 ** 32));

@@ -8,10 +8,19 @@ const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const u48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 const id = fc.record({ term: u48, index: u48 });
 const bytes = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array));
-const members = fc.array(u32, { maxLength: 7 });
+const membership = fc
+  .tuple(fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 32 - 1 }), { maxLength: 7 }), fc.nat(7))
+  .chain(([all, split]) => {
+    const sorted = (ids: number[]): number[] => ids.sort((a, b) => a - b);
+    return fc.record({
+      voters: fc.constant(sorted(all.slice(0, split))),
+      learners: fc.constant(sorted(all.slice(split))),
+      context: fc.stringMatching(/^[ -~]{0,30}$/),
+    });
+  });
 const snapshot = fc.record({
   last: id,
-  membership: fc.record({ voters: members, learners: members }),
+  membership,
 });
 
 function envelope<K extends Message["kind"]>(kind: K) {

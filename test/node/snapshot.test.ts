@@ -16,7 +16,7 @@ import { randomFrom, rowsOf, silent, SimStores, VirtualTime } from "./fakes.ts";
 import { SimDisk } from "./log/sim-disk.ts";
 
 const nobody = { session: 0, sequence: 0, floor: 0 };
-const membership = { voters: [1, 2, 3], learners: [] };
+const membership = { voters: [1, 2, 3], learners: [], context: "" };
 
 function idAt(index: number): SnapshotId {
   return { last: { term: 1, index }, membership };

@@ -10,7 +10,7 @@ const options = { lanesResidentMax: 100 };
 const config = configOf(1, 3);
 const snapshot: SnapshotId = {
   last: { term: 2, index: 20 },
-  membership: { voters: [1, 2, 3], learners: [] },
+  membership: { voters: [1, 2, 3], learners: [], context: "" },
 };
 const chain = 4_711;
 

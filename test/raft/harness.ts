@@ -60,7 +60,7 @@ export function entry(term: number, index: number, payload = `${term}.${index}`)
 }
 
 export function votersOf(...voters: NodeId[]): Membership {
-  return { voters, learners: [] };
+  return { voters, learners: [], context: "" };
 }
 
 /** What a member finds on its disk: by default a new cluster of three. */

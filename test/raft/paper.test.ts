@@ -446,7 +446,7 @@ describe("Raft §7, log compaction", () => {
 
   test("the snapshot includes the latest configuration in the log as of last included index (C4)", () => {
     const solo = new Solo();
-    const membership = { voters: [1, 2, 3, 4], learners: [5] };
+    const membership = { voters: [1, 2, 3, 4], learners: [5], context: "" };
     solo.hear(2, 4, { ...chunk, snapshot: { ...snapshot, membership } });
     solo.step({ kind: "snapshot-installed", snapshot: { ...snapshot, membership } });
     expect(solo.status.membership).toEqual(membership);
@@ -468,7 +468,9 @@ describe("thesis §3.10, leadership transfer", () => {
 
 describe("thesis §4, membership", () => {
   test("§4.2.1: a learner receives log entries but is not counted towards a majority, and does not campaign", () => {
-    const cluster = new Cluster({ membership: { voters: [1, 2, 3], learners: [4, 5] } });
+    const cluster = new Cluster({
+      membership: { voters: [1, 2, 3], learners: [4, 5], context: "" },
+    });
     cluster.campaign(1);
     cluster.propose(1, "a");
     cluster.settle();
@@ -489,7 +491,7 @@ describe("thesis §4, membership", () => {
   });
 
   test("§4.2.2: a server that is not part of its own latest configuration should still start new elections, as it might still be needed until that entry is committed (A12)", () => {
-    const payload = encodeMembership({ membership: votersOf(2, 3), context: new Uint8Array(0) });
+    const payload = encodeMembership(votersOf(2, 3));
     const remove: Entry = { index: 1, term: 1, kind: "membership", payload };
     const solo = new Solo();
     const append = { kind: "append-request", previous: origin, entries: [remove] } as const;

@@ -79,7 +79,7 @@ class World {
     const { voters } = votersOf(...Array.from({ length: this.size }, (_, n) => n + 1));
     const learners = [this.size + 1, this.size + 2].slice(Math.floor(this.random() * 5));
     for (const id of [...voters, ...learners]) {
-      this.#disks.set(id, emptyDisk({ voters, learners }));
+      this.#disks.set(id, emptyDisk({ voters, learners, context: "" }));
       this.#start(id);
     }
   }

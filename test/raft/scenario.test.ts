@@ -183,7 +183,7 @@ class Story {
           .map(([key, value]) => [Number(key.slice(name.length + 1)), read(value)]),
       );
     this.#cluster = new Cluster({
-      membership: { voters: ids("voters"), learners: ids("learners") },
+      membership: { voters: ids("voters"), learners: ids("learners"), context: "" },
       logs: perMember("log", (terms) =>
         terms.split(",").map((term, at) => entry(Number(term), at + 1)),
       ),

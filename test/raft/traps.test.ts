@@ -14,7 +14,7 @@ function logOfTerms(...terms: number[]): Entry[] {
 }
 
 function membershipEntry(term: number, index: number, ...voters: number[]): Entry {
-  const payload = encodeMembership({ membership: votersOf(...voters), context: new Uint8Array(0) });
+  const payload = encodeMembership(votersOf(...voters));
   return { term, index, kind: "membership", payload };
 }
 
@@ -423,7 +423,7 @@ describe("C: membership", () => {
   });
 
   test("C5: a node votes on request, whether or not it is a voter in its own view", () => {
-    const solo = new Solo({ membership: { voters: [2, 3], learners: [1] } });
+    const solo = new Solo({ membership: { voters: [2, 3], learners: [1], context: "" } });
     const output = solo.hear(2, 1, { kind: "vote-request", last: origin, transfer: false });
     expect(only(output.sendAfterPersist, "vote-reply")).toMatchObject([{ granted: true }]);
   });

@@ -64,7 +64,9 @@ describe("the first disk error ends the log (F2, R1, F10)", () => {
       // The disk works again; the log does not try it.
       const before = disk.changes;
       expect(await outcome(log.append(persist([entry(2)])))).toBe("LogFailedError");
-      expect(await outcome(log.compact(1, { voters: [1], learners: [] }))).toBe("LogFailedError");
+      expect(await outcome(log.compact(1, { voters: [1], learners: [], context: "" }))).toBe(
+        "LogFailedError",
+      );
       expect(await outcome(log.read(1, 1, 100))).toBe("LogFailedError");
       expect(disk.changes).toBe(before);
       expect(failures).toHaveLength(1);

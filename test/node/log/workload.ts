@@ -16,13 +16,13 @@ function encodeMembership(voter: number): Buffer {
 export function decodeMembership(payload: Uint8Array): Membership {
   const match = /^member (\d+)$/.exec(Buffer.from(payload).toString());
   if (match === null) throw new Error("not a membership");
-  return { voters: [Number(match[1])], learners: [] };
+  return { voters: [Number(match[1])], learners: [], context: "" };
 }
 
 /** Small limits, so that short histories roll segments, split groups and let the guard lag. */
 export const smallLimits: DurableLogOptions = {
   decodeMembership,
-  initialMembership: { voters: [1], learners: [] },
+  initialMembership: { voters: [1], learners: [], context: "" },
   segmentBytes: 1500,
   groupBytesMax: 2000,
   guardLagEntries: 7,
@@ -59,7 +59,7 @@ export interface LogModel {
 
 const emptyModel: LogModel = {
   hardState: { term: 0, vote: undefined },
-  base: { index: 0, term: 0, chain: 0, membership: { voters: [1], learners: [] } },
+  base: { index: 0, term: 0, chain: 0, membership: { voters: [1], learners: [], context: "" } },
   entries: [],
 };
 
@@ -168,7 +168,7 @@ export class Workload {
     const choice = this.random();
     if (choice < 0.07 && last > base.index) {
       const through = base.index + 1 + this.upTo(last - base.index);
-      const membership = { voters: [through], learners: [9] };
+      const membership = { voters: [through], learners: [through + 9], context: "" };
       this.compacted(through, membership);
       if (this.random() < 0.4) {
         const snapshot = { last: { index: through, term: this.model.base.term }, membership };
@@ -180,7 +180,7 @@ export class Workload {
       const index = base.index + this.upTo(last - base.index + 6);
       const term = model.hardState.term;
       const chain = this.upTo(2 ** 32);
-      const membership = { voters: [2, 3], learners: [index] };
+      const membership = { voters: [2, 3], learners: [index + 4], context: "" };
       this.steps.push({ ...model, base: { index, term, chain, membership }, entries: [] });
       this.note(log.reset({ last: { index, term }, membership }, chain));
     } else {
