@@ -7,13 +7,10 @@ import type { ServerConfig } from "./config.ts";
 import { PeerLinks } from "./grpc/peer-links.ts";
 import type { PeerServiceContext } from "./grpc/peer-service.ts";
 import { serveClients, servePeers, type Listening } from "./grpc/server.ts";
-import { openIdentity } from "./identity.ts";
-import { openIncarnations } from "./incarnations.ts";
 import { NodeDisk } from "./log/index.ts";
-import { Node } from "./node.ts";
-import { checkTogether, openLog } from "./open-log.ts";
+import type { Node } from "./node.ts";
+import { openNode } from "./open-node.ts";
 import { RocksStore } from "./rocks-store.ts";
-import { StateDirectory } from "./state-directory.ts";
 import type { TransportEvents } from "./transport.ts";
 import { version } from "./version.ts";
 
@@ -40,40 +37,23 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       process.exit(exitCodeFatal);
     }
   };
-  const disk = new NodeDisk();
-  const { identity } = await openIdentity(disk, config.data, config);
-  const {
-    directory: states,
-    state,
-    installed,
-  } = await StateDirectory.open(disk, `${config.data}/state`, RocksStore, config);
-  const opened = await openLog(disk, `${config.data}/log`, config, logger, installed, {
-    onFailure: fatal,
-  });
-  checkTogether(opened, state.machine.appliedIndex, config.data);
-  const { clusterId, nodeId } = config;
-  const me = { clusterId, nodeId, incarnation: identity.incarnation };
   const members = new Set(config.members.map((member) => member.id));
-  const incarnations = await openIncarnations(disk, config.data, fatal);
   const late: { events?: TransportEvents } = {};
-  const node = new Node(config, {
+  const { node, me, incarnations } = await openNode(config, {
+    disk: new NodeDisk(),
+    stores: RocksStore,
     clock: systemClock,
-    log: opened.log,
-    restored: opened.restored,
-    states,
-    state,
     random: seededRandom(),
     logger,
     fatal,
-    connect: (events) => {
+    connect: (events, introduction) => {
       late.events = events;
       const peers = config.members.filter((member) => member.id !== config.nodeId);
       return new PeerLinks(peers, {
-        me,
+        ...introduction,
         clock: systemClock,
         logger,
         members,
-        incarnations,
         unreachable: (peer) => events.unreachable(peer),
       });
     },
