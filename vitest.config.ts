@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
+import { mutantPlugin } from "./test/mutants/vite-plugin.ts";
 
 export default defineConfig({
+  plugins: mutantPlugin(import.meta.dirname),
   test: {
     pool: "forks",
     projects: [

@@ -1,0 +1,188 @@
+import type { Mutant } from "../mutant.ts";
+
+export const nodeMutants: readonly Mutant[] = [
+  {
+    name: "applied-index-in-a-write-of-its-own",
+    trap: "F6",
+    file: "node/applier.ts",
+    find: `      await this.#store.write(this.#machine.takeWrites());`,
+    replace: `      const writes = this.#machine.takeWrites();
+      await this.#store.write(writes.slice(-1));
+      await this.#store.write(writes.slice(0, -1));`,
+  },
+  {
+    name: "compacted-before-the-store-is-flushed",
+    trap: "E8",
+    file: "node/applier.ts",
+    find: `    await this.#store.flush();
+    return index;`,
+    replace: `    return index;`,
+  },
+  {
+    name: "compacted-beyond-what-is-stored",
+    trap: "E8",
+    file: "node/applier.ts",
+    find: `    const index = this.#storedIndex;
+    await this.#store.flush();`,
+    replace: `    const index = this.#machine.appliedIndex;
+    await this.#store.flush();`,
+  },
+  {
+    name: "store-failure-ignored",
+    trap: "F2",
+    file: "node/applier.ts",
+    find: `    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Writes what is applied`,
+    replace: `    } catch {
+      // Next time, perhaps.
+    }
+  }
+
+  /** Writes what is applied`,
+  },
+  {
+    name: "timeout-reported-as-failure",
+    trap: "H3",
+    file: "node/proposer.ts",
+    find: `      for (const respond of batch.waiting) respond?.({ kind: "unknown" });
+    for (const batch of sealed)`,
+    replace: `      for (const respond of batch.waiting) respond?.({ kind: "not-leader" });
+    for (const batch of sealed)`,
+  },
+  {
+    name: "calls-forgotten-on-step-down",
+    trap: "H4",
+    file: "node/proposer.ts",
+    find: `    for (const batch of inFlight)
+      for (const respond of batch.waiting) respond?.({ kind: "unknown" });`,
+    replace: `    inFlight.length = 0;`,
+  },
+  {
+    name: "answers-to-another-leaders-entry",
+    trap: "H4",
+    file: "node/proposer.ts",
+    find: `    if (batch?.id.index !== id.index || batch.id.term !== id.term) return undefined;`,
+    replace: `    if (batch?.id.index !== id.index) return undefined;`,
+  },
+  {
+    name: "answered-twice",
+    trap: "R10",
+    file: "node/proposer.ts",
+    find: `    batch.waiting[ordinal] = undefined;
+`,
+    replace: "",
+  },
+  {
+    name: "receives-forgotten-on-step-down",
+    trap: "H4",
+    file: "node/waiting.ts",
+    find: `    for (const respond of receives) respond({ kind: "unknown" });`,
+    replace: `    receives.length = 0;`,
+  },
+  {
+    name: "read-served-before-it-is-applied",
+    trap: "D7",
+    file: "node/waiting.ts",
+    find: `      if (read.index === undefined || read.index > index) continue;`,
+    replace: `      if (read.index === undefined) continue;`,
+  },
+  {
+    name: "messages-after-persist-sent-at-once",
+    trap: "R2",
+    file: "node/node.ts",
+    find: `    if (this.#persisting === undefined) this.#transport.send(messages);`,
+    replace: `    if (this.#persisting === undefined || messages.length > 0) this.#transport.send(messages);`,
+  },
+  {
+    name: "election-on-a-stalled-event-loop",
+    trap: "I3",
+    file: "node/clock.ts",
+    find: `        carried = due > ticksPerWakeMax ? 0 : carried - due;
+        for (let i = 0; i < Math.min(due, ticksPerWakeMax); i += 1) tick();`,
+    replace: `        carried -= due;
+        for (let i = 0; i < due; i += 1) tick();`,
+  },
+  {
+    name: "tick-before-what-waits-is-read",
+    trap: "I3",
+    file: "node/clock.ts",
+    find: `    clock.soon(() => {
+      clock.soon(() => {
+        waiting = false;`,
+    replace: `    void Promise.resolve().then(() => {
+      void Promise.resolve().then(() => {
+        waiting = false;`,
+  },
+  {
+    name: "wall-clock-stamps",
+    trap: "P9",
+    file: "node/leadership.ts",
+    find: `    return Math.floor(this.#anchorWall + this.#clock.monotonicMs() - this.#anchorMonotonic);`,
+    replace: `    return Math.floor(this.#clock.wallMs() + 0 * this.#anchorWall * this.#anchorMonotonic);`,
+  },
+  {
+    name: "time-stands-still-without-traffic",
+    trap: "G2",
+    file: "node/leadership.ts",
+    find: `    if (passed < Math.min(waits, tickAtLeastMs)) return;`,
+    replace: `    if (passed < Infinity) return;`,
+  },
+  {
+    name: "log-reset-before-the-state-is-adopted",
+    trap: "E5",
+    file: "node/node.ts",
+    find: `      const { state, chain } = await this.#receiver.install(write.snapshot, this.#applier.store);
+      await this.#ports.log.reset(write.snapshot, chain);`,
+    replace: `      const chainNow = await this.#ports.log.readChain(this.#ports.log.lastIndex);
+      await this.#ports.log.reset(write.snapshot, chainNow ?? 0);
+      const { state } = await this.#receiver.install(write.snapshot, this.#applier.store);`,
+  },
+  {
+    name: "snapshot-adopted-before-it-is-flushed",
+    trap: "E5",
+    file: "node/state-directory.ts",
+    find: `    await store.flush();
+    const next`,
+    replace: `    const next`,
+  },
+  {
+    name: "snapshot-chunk-checksum-not-looked-at",
+    trap: "F7",
+    file: "node/snapshot-chunk.ts",
+    find: `  if (chunk.readUInt32LE(0) !== crc32c(chunk.subarray(4))) return undefined;`,
+    replace: ``,
+  },
+  {
+    name: "chunks-of-two-transfers-mixed",
+    trap: "E3",
+    file: "node/snapshot-receiver.ts",
+    find: `      incoming.chain !== decoded.chain ||
+      incoming.sum !== decoded.before`,
+    replace: `      incoming.chain !== decoded.chain`,
+  },
+  {
+    name: "log-and-state-of-different-times-accepted",
+    trap: "F7",
+    file: "node/open-log.ts",
+    find: `  if (applied >= first - 1 && applied <= restored.lastIndex) return;`,
+    replace: `  if (applied >= 0 || first > restored.lastIndex) return;`,
+  },
+  {
+    name: "apply-backlog-without-bound",
+    trap: "I7",
+    file: "node/node.ts",
+    find: `    return this.applyBacklogBytes >= this.#config.applyBacklogBytesMax;`,
+    replace: `    return this.applyBacklogBytes >= Infinity;`,
+  },
+  {
+    name: "identity-lost-and-made-anew",
+    trap: "C7",
+    file: "node/identity.ts",
+    find: `  if ((await disk.list(\`\${directory}/log\`)).length > 0) {`,
+    replace: `  if ((await disk.list(\`\${directory}/log\`)).length > Infinity) {`,
+  },
+];
