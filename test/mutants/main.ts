@@ -7,7 +7,7 @@ import { Command, Option } from "commander";
 
 import { mutantNamed, mutants } from "./catalogue/index.ts";
 import type { Mutant } from "./mutant.ts";
-import { tryTests, trySimulation, type Trial } from "./trial.ts";
+import { testsOf, tryTests, trySimulation, type Trial } from "./trial.ts";
 
 interface Options {
   readonly only?: string;
@@ -54,7 +54,7 @@ async function tryOne(mutant: Mutant, { suite, seeds, seconds }: Options): Promi
   const trials: Trial[] = [];
   if (suite !== "tests") trials.push(await trySimulation(mutant, { seeds, seconds }));
   if (suite !== "simulation" && trials.every(({ found }) => found === undefined))
-    trials.push(await tryTests(mutant, seconds));
+    trials.push(await tryTests(mutant, testsOf(mutant), seconds));
   return { mutant, trials };
 }
 
@@ -71,8 +71,25 @@ function lineOf({ mutant, trials }: Row): string {
   return `${head} ${time}  ${how.padEnd(9)} ${check.replaceAll(/\s+/g, " ").slice(0, 110)}`;
 }
 
+/** Without a bug everything must be green, or nothing that follows means anything. */
+async function checkBaseline(
+  mutants: readonly Mutant[],
+  { suite, seconds }: Options,
+): Promise<void> {
+  const trials: Trial[] = [];
+  if (suite !== "tests") trials.push(await trySimulation(undefined, { seeds: 20, seconds }));
+  if (suite !== "simulation") {
+    for (const folder of new Set(mutants.map(testsOf)))
+      trials.push(await tryTests(undefined, folder, 4 * seconds));
+  }
+  const red = trials.find(({ found }) => found !== undefined)?.found;
+  if (red !== undefined) throw new Error(`red without any bug: ${red.check}`);
+  console.log("green without a bug");
+}
+
 const options = program.opts<Options>();
 const waiting = [...chosen(options.only)];
+await checkBaseline(waiting, options);
 const total = waiting.length;
 const rows: Row[] = [];
 

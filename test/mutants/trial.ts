@@ -29,7 +29,7 @@ const vitest = join(root, "node_modules/vitest/vitest.mjs");
 
 /** Whole clusters, seed after seed, until one of them shows the bug. */
 export async function trySimulation(
-  mutant: Mutant,
+  mutant: Mutant | undefined,
   { seeds, seconds }: { readonly seeds: number; readonly seconds: number },
 ): Promise<Trial> {
   const args = ["--seeds", String(seeds), "--first", "1", "--jobs", "1", "--json"];
@@ -53,15 +53,22 @@ function foundIn(stdout: string): Found {
   return { check: failure.split("\n")[0] ?? "", seeds: report.seeds };
 }
 
-/** The tests of the folder that the bug is in, without the simulation. */
-export async function tryTests(mutant: Mutant, seconds: number): Promise<Trial> {
-  const report = join(tmpdir(), `raftq-mutant-${process.pid}-${mutant.name}.json`);
-  const folder = mutant.file.split("/")[0] ?? "";
-  const folders = folder === "node" && mutant.file.startsWith("node/log/") ? "node/log" : folder;
+/** The folder of the tests that look at a source file most closely. */
+export function testsOf({ file }: Mutant): string {
+  return file.startsWith("node/log/") ? "test/node/log/" : `test/${file.split("/")[0] ?? ""}/`;
+}
+
+/** The tests of a folder, without the simulation. */
+export async function tryTests(
+  mutant: Mutant | undefined,
+  folder: string,
+  seconds: number,
+): Promise<Trial> {
+  const report = join(tmpdir(), `raftq-mutant-${process.pid}-${mutant?.name ?? "none"}.json`);
   const began = performance.now();
   const { code, timedOut } = await run(
     [
-      ...[vitest, "run", "--project", "unit", `test/${folders}/`, "--bail", "1"],
+      ...[vitest, "run", "--project", "unit", folder, "--bail", "1"],
       ...["--reporter", "json", "--outputFile", report],
     ],
     mutant,
@@ -103,14 +110,14 @@ interface Ended {
 
 function run(
   args: readonly string[],
-  mutant: Mutant,
+  mutant: Mutant | undefined,
   timeoutMs: number,
   environment: NodeJS.ProcessEnv,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
-      env: { ...process.env, ...environment, [mutantVariable]: mutant.name, NO_COLOR: "1" },
+      env: { ...process.env, ...environment, [mutantVariable]: mutant?.name ?? "", NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "ignore"],
       detached: true,
     });
