@@ -23,6 +23,16 @@ export interface RaftConfig {
   readonly random: () => number;
 }
 
+// Limits that are not a matter of taste, with what is seen when they are reached.
+/** Above it a promotion is refused: "too-many-voters". Every commit waits for more than half of them. */
+export const votersMax = 7;
+/** Voters and learners; above it a learner is refused: "too-many-members". The leader sends the whole log to each. */
+export const membersMax = 16;
+/** A learner that is so many entries behind what is committed is not promoted: "lagging" (C6). */
+export const promotionLagMax = 1_000;
+/** Reads that wait for their round; above it a read is refused: "too-many-reads". One is a number, 8 bytes. */
+export const readsWaitingMax = 65_536;
+
 /** What the disk said at start. */
 export interface Restored {
   readonly hardState: HardState;

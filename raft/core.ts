@@ -7,7 +7,7 @@
 import { assert } from "./assert.ts";
 import { assertConfig, delaysOf, type Delays, type RaftConfig, type Restored } from "./config.ts";
 import { Log } from "./log.ts";
-import { isVoter, MembershipHistory } from "./membership.ts";
+import { isMember, isVoter, MembershipHistory, membersOf } from "./membership.ts";
 import type { Message } from "./message.ts";
 import { OutputBuilder } from "./output.ts";
 import { failReads } from "./reads.ts";
@@ -134,22 +134,33 @@ export class Core {
   }
 
   /**
-   * A voter of the membership in force, or of the committed one while a newer one may still be rolled back: without the
-   * latter nobody might be left to finish the change (A12, §4.2.2 of the thesis).
+   * A voter of the membership in force, or, while that may still be rolled back, of the one before: without the latter nobody
+   * might be left to finish the change (A12, §4.2.2 of the thesis). After a restart nothing is known to be committed, and the
+   * one before is not the one at the commit index.
    */
   get mayCampaign(): boolean {
     if (this.installing !== undefined || this.isDiskStalled) return false;
-    if (isVoter(this.memberships.current, this.id)) return true;
-    return (
-      this.memberships.currentIndex > this.commit &&
-      isVoter(this.memberships.at(this.commit), this.id)
-    );
+    const { current, previous } = this.memberships;
+    if (isVoter(current, this.id)) return true;
+    return this.isChangePending && previous !== undefined && isVoter(previous, this.id);
   }
 
-  /** Everybody else who gets the log. */
-  others(): NodeId[] {
-    const { voters, learners } = this.memberships.current;
-    return [...voters, ...learners].filter((id) => id !== this.id);
+  /** Who is on its way out: in the previous membership, and not in the current, which may still be rolled back. */
+  leaving(): NodeId[] {
+    const { current, previous } = this.memberships;
+    if (!this.isChangePending || previous === undefined) return [];
+    return membersOf(previous).filter((id) => !isMember(current, id));
+  }
+
+  /** The membership in force is not committed: it may still be rolled back. */
+  get isChangePending(): boolean {
+    return this.memberships.currentIndex > this.commit;
+  }
+
+  get isRemoved(): boolean {
+    const { memberships, id, role } = this;
+    if (isMember(memberships.current, id) || role.kind === "leader") return false;
+    return !this.isChangePending && memberships.hasHad(id);
   }
 
   advanceCommit(index: number): void {

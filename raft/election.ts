@@ -9,7 +9,7 @@
 
 import type { Core } from "./core.ts";
 import { becomeLeader } from "./leader.ts";
-import { isAtLeastAsUpToDate } from "./log.ts";
+import { isAtLeastAsUpToDate, isSame } from "./log.ts";
 import type {
   PreVoteReply,
   PreVoteRequest,
@@ -206,10 +206,11 @@ function countVotes(core: Core, role: Candidate): void {
 
 /**
  * The leader hands over (§3.10 of the thesis): no PreVote, no stickiness. A late request of another term does not come here
- * (T5, T6), and one that this log does not reach is void (D5).
+ * (T5, T6). It is void unless this log ends where the leader's did: a shorter one could lose, and a longer one shows that the
+ * leader has given up waiting and gone on (D5, TR4).
  */
 export function onTimeoutNow(core: Core, message: TimeoutNow): void {
-  if (core.role.kind !== "follower" || !core.mayCampaign) return;
-  if (!isAtLeastAsUpToDate(core.log.last, message.last)) return;
+  if (core.role.kind !== "follower" || core.role.leader !== message.from) return;
+  if (!core.mayCampaign || !isSame(core.log.last, message.last)) return;
   startElection(core, true, 0, `leader ${message.from} hands over`);
 }

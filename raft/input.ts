@@ -1,7 +1,7 @@
 // Everything that can happen to a member. One input, one step, one output.
 
 import type { Message } from "./message.ts";
-import type { Entry, EntryId, NodeId, SnapshotId } from "./types.ts";
+import type { Entry, EntryId, MembershipChange, NodeId, SnapshotId } from "./types.ts";
 
 export type Input =
   /** Time passed: one tick (its length is the shell's business; default 10 ms). */
@@ -9,6 +9,13 @@ export type Input =
   | { readonly kind: "message"; readonly message: Message }
   /** Append one command entry, if leader. The answer is `output.proposed`. */
   | { readonly kind: "propose"; readonly payload: Uint8Array }
+  /** Append one membership entry, if leader. The answer is `output.proposed`; it is in force when appended (C2), for good when committed. */
+  | { readonly kind: "change-membership"; readonly change: MembershipChange }
+  /**
+   * Hand leadership over to `to` (§3.10 of the thesis), if leader. The answer is `output.transfer`; `status().transferee` tells
+   * when it is over: the role has changed, or, an election time-out later, this node takes proposals again.
+   */
+  | { readonly kind: "transfer"; readonly to: NodeId }
   /** A linearizable read. `id` must never be used twice, not even for a retry of the same read (D2). */
   | { readonly kind: "read"; readonly id: number }
   /** Everything handed out as `persist` up to and including `sequence` is durable on this node's disk. */

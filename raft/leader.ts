@@ -6,41 +6,42 @@
 import type { Core } from "./core.ts";
 import { Deque } from "./deque.ts";
 import { broadcastHeartbeat, tellCommit } from "./heartbeat.ts";
+import { membersOf } from "./membership.ts";
 import type { HeartbeatReply } from "./message.ts";
 import { Progress } from "./progress.ts";
 import { reachedByQuorum } from "./quorum.ts";
 import { confirmReads, joinRound } from "./reads.ts";
-import { appendAsLeader, replicate } from "./replication.ts";
+import { appendNoop, replicate } from "./replication.ts";
 import type { Leader } from "./role.ts";
 import { tickSnapshot } from "./snapshot.ts";
+import { giveUpHandOver } from "./transfer.ts";
 import type { NodeId } from "./types.ts";
-
-const nothing = new Uint8Array(0);
 
 export function becomeLeader(core: Core, cause: string): void {
   const firstIndex = core.log.lastIndex + 1;
   const peers = new Map<NodeId, Progress>();
-  for (const id of core.others()) peers.set(id, new Progress(id, firstIndex, core.now));
+  const leaving = core.leaving();
+  for (const id of [...membersOf(core.memberships.current), ...leaving]) {
+    if (id !== core.id) peers.set(id, new Progress(id, firstIndex, core.now));
+  }
   const leader: Leader = {
     kind: "leader",
     firstIndex,
     peers,
+    leaving,
+    handOver: undefined,
     matches: { get: (id) => (id === core.id ? core.log.durable : peers.get(id)?.match) },
     heard: { get: (id) => (id === core.id ? core.now : peers.get(id)?.heardAt) },
     rounds: { get: (id) => (id === core.id ? leader.round : peers.get(id)?.round) },
     heartbeatAt: core.now,
     round: 0,
     waitingReads: [],
+    readsWaiting: 0,
     readRounds: new Deque(),
     uncommittedBytes: 0,
   };
   core.become(leader, cause);
-  appendAsLeader(core, leader, {
-    index: firstIndex,
-    term: core.term,
-    kind: "noop",
-    payload: nothing,
-  });
+  appendNoop(core, leader);
 }
 
 export function tickLeader(core: Core, leader: Leader): void {
@@ -53,6 +54,7 @@ export function tickLeader(core: Core, leader: Leader): void {
     core.becomeFollower(core.term, undefined, "no quorum was heard for an election time-out");
     return;
   }
+  if (leader.handOver !== undefined && giveUpHandOver(core, leader, leader.handOver)) return;
   for (const peer of leader.peers.values()) tickSnapshot(core, peer);
   if (core.now - leader.heartbeatAt >= core.config.heartbeatTicks) {
     broadcastHeartbeat(core, leader);
@@ -65,7 +67,7 @@ export function tickLeader(core: Core, leader: Leader): void {
 export function onHeartbeatReply(core: Core, leader: Leader, message: HeartbeatReply): void {
   const peer = leader.peers.get(message.from);
   if (peer === undefined) return;
-  peer.heardAt = core.now;
+  peer.heard(core.now);
   if (message.round <= leader.round) peer.round = Math.max(peer.round, message.round);
   unstick(core, peer);
   replicate(core, peer);

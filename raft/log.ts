@@ -18,6 +18,10 @@ export function bytesOf(entry: Entry): number {
   return entry.payload.byteLength + entryOverheadBytes;
 }
 
+export function isSame(a: EntryId, b: EntryId): boolean {
+  return a.index === b.index && a.term === b.term;
+}
+
 /** §5.4.1: the later term wins; in the same term, the longer log (A4). */
 export function isAtLeastAsUpToDate(candidate: EntryId, own: EntryId): boolean {
   if (candidate.term !== own.term) return candidate.term > own.term;

@@ -3,6 +3,8 @@
 //   M2. Truncating its entry brings back the one before (C3).
 //   M3. A snapshot's membership replaces the whole history, newer uncommitted ones included (C4).
 //   M4. Learners receive everything and count for nothing (B6).
+//   M5. From one membership of the log to the next at most one voter comes or goes (§4.1 of the thesis): any quorum of the one
+//       shares a voter with any quorum of the other. The first ever, of a node that had none, may be any.
 
 import { assert, must } from "./assert.ts";
 import type { Membership, NodeId } from "./types.ts";
@@ -39,9 +41,23 @@ export class MembershipHistory {
     ).membership;
   }
 
+  /** The one before the current; undefined when that was compacted away. A leader has committed it before changing it (CH1). */
+  get previous(): Membership | undefined {
+    return this.#changes.at(-2)?.membership;
+  }
+
+  /** Was it ever a member, as far as the history goes back? */
+  hasHad(id: NodeId): boolean {
+    return this.#changes.some(({ membership }) => isMember(membership, id));
+  }
+
   append(index: number, membership: Membership): void {
     assertMembership(membership);
     assert(index > this.currentIndex, "M1: memberships come in log order");
+    assert(
+      this.current.voters.length === 0 || votersApart(this.current, membership) <= 1,
+      "M5: one voter at a time",
+    );
     this.#changes.push({ index, membership });
   }
 
@@ -65,6 +81,22 @@ export class MembershipHistory {
 
 export function isVoter(membership: Membership, id: NodeId): boolean {
   return membership.voters.includes(id);
+}
+
+export function isMember({ voters, learners }: Membership, id: NodeId): boolean {
+  return voters.includes(id) || learners.includes(id);
+}
+
+export function membersOf({ voters, learners }: Membership): NodeId[] {
+  return [...voters, ...learners];
+}
+
+/** How many voters the one has and the other has not. */
+export function votersApart(a: Membership, b: Membership): number {
+  let apart = 0;
+  for (const id of a.voters) if (!b.voters.includes(id)) apart += 1;
+  for (const id of b.voters) if (!a.voters.includes(id)) apart += 1;
+  return apart;
 }
 
 // The payload of a `membership` entry. Numbers are big-endian:

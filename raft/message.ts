@@ -85,7 +85,7 @@ export interface SnapshotChunkReply extends Envelope {
   readonly next: number;
 }
 
-/** Campaign at once (§3.10 of the thesis). Ignored unless `term` is current and the log reaches `last` (D5). */
+/** Campaign at once (§3.10 of the thesis). Ignored unless `term` is current and the log ends exactly at `last` (D5). */
 export interface TimeoutNow extends Envelope {
   readonly kind: "timeout-now";
   readonly last: EntryId;

@@ -19,9 +19,53 @@ export interface Persist {
   readonly entries: readonly Entry[];
 }
 
+/** Why an entry was not appended. Nothing happened: the same may be asked again. */
+export type ProposalRefusal =
+  | "not-leader"
+  /** Too many bytes are appended and not committed (I1): later. Commands only. */
+  | "uncommitted-limit"
+  /** Leadership is being handed over (D6): ask the next leader, or this one after an election time-out. */
+  | "transferring"
+  // The rest is about membership changes only.
+  /** No entry of this leader's term is committed yet (C1, R7): later. */
+  | "term-not-committed"
+  /** The change before is not committed yet: later. */
+  | "change-pending"
+  | "already-member"
+  | "not-a-member"
+  /** Only a learner is promoted. */
+  | "not-a-learner"
+  /** The learner is not caught up or not heard (C6): `status().progress` tells how far it is. */
+  | "lagging"
+  /** A cluster has at least one voter. */
+  | "last-voter"
+  /** Above `votersMax` (7). */
+  | "too-many-voters"
+  /** Above `membersMax` (16), learners included. */
+  | "too-many-members"
+  /** The voters heard within an election time-out would be no quorum of the new membership: nothing could be committed. */
+  | "quorum-unreachable";
+
 export type Proposed =
   | { readonly kind: "appended"; readonly id: EntryId }
-  | { readonly kind: "refused"; readonly reason: "not-leader" | "uncommitted-limit" };
+  | { readonly kind: "refused"; readonly reason: ProposalRefusal };
+
+export type TransferOutcome =
+  | { readonly kind: "started" }
+  | {
+      readonly kind: "refused";
+      readonly reason:
+        | "not-leader"
+        /** Another one is under way. */
+        | "transferring"
+        | "is-leader"
+        /** A learner or a stranger. */
+        | "not-a-voter"
+        /** A membership change is not committed yet: later. */
+        | "change-pending"
+        /** Not heard within an election time-out. */
+        | "unreachable";
+    };
 
 interface LeaderHint {
   readonly term: number;
@@ -67,6 +111,8 @@ export interface ReadOutcome {
   readonly id: number;
   /** Serve the read once the state machine has applied `index`; undefined: leadership was lost, try elsewhere (D3). */
   readonly index: number | undefined;
+  /** Set when it is not leadership that lacks: as many reads as may wait do so already (`readsWaitingMax`), try later. */
+  readonly reason?: "too-many-reads";
 }
 
 export interface Output {
@@ -75,8 +121,10 @@ export interface Output {
   readonly sendAfterPersist: readonly Message[];
   readonly committed: readonly Entry[];
   readonly reads: readonly ReadOutcome[];
-  /** Set by the input `propose` only. */
+  /** Set by the inputs `propose` and `change-membership` only. */
   readonly proposed: Proposed | undefined;
+  /** Set by the input `transfer` only. */
+  readonly transfer: TransferOutcome | undefined;
   readonly fetches: readonly Fetch[];
   readonly snapshotReads: readonly SnapshotRead[];
   readonly snapshotWrite: SnapshotWrite | undefined;
@@ -94,6 +142,7 @@ export class OutputBuilder {
   snapshotReads: SnapshotRead[] = [];
   snapshotWrite: SnapshotWrite | undefined = undefined;
   proposed: Proposed | undefined = undefined;
+  transfer: TransferOutcome | undefined = undefined;
   hardStateChanged = false;
   truncateAfter: number | undefined = undefined;
   entries: Entry[] = [];

@@ -9,6 +9,7 @@
 
 import { handOutCommitted, onApplied, onCompacted, onFetchedCommitted } from "./apply.ts";
 import { assert } from "./assert.ts";
+import * as change from "./change.ts";
 import type { RaftConfig, Restored } from "./config.ts";
 import { Core } from "./core.ts";
 import * as election from "./election.ts";
@@ -22,6 +23,7 @@ import * as replication from "./replication.ts";
 import type { Follower } from "./role.ts";
 import * as snapshots from "./snapshot.ts";
 import { statusOf, type RaftStatus } from "./status.ts";
+import * as transfer from "./transfer.ts";
 import type { NodeId, RoleKind, SnapshotId } from "./types.ts";
 
 export class Raft {
@@ -40,6 +42,8 @@ export class Raft {
     const core = this.#core;
     core.out = new OutputBuilder();
     takeInput(core, input);
+    if (core.role.kind === "leader") change.dismissRemoved(core, core.role);
+    if (core.role.kind === "leader") transfer.handOver(core, core.role);
     return this.#output();
   }
 
@@ -75,6 +79,7 @@ export class Raft {
       committed: out.committed,
       reads: out.reads,
       proposed: out.proposed,
+      transfer: out.transfer,
       fetches: out.fetches,
       snapshotReads: out.snapshotReads,
       snapshotWrite: out.snapshotWrite,
@@ -104,6 +109,12 @@ function takeInput(core: Core, input: Input): void {
       return;
     case "propose":
       replication.propose(core, input.payload);
+      return;
+    case "change-membership":
+      change.changeMembership(core, input.change);
+      return;
+    case "transfer":
+      transfer.transfer(core, input.to);
       return;
     case "read":
       read(core, input.id);

@@ -3,8 +3,10 @@
 //   RI2. A read is answered only after a quorum has answered a round of heartbeats that began after the read arrived; every
 //        round has a number of its own in the term, so an answer to an older question confirms nothing (D2).
 //   RI3. Every read gets exactly one outcome: an index, or `undefined` when leadership is lost (D3).
+//   RI4. At most `readsWaitingMax` reads wait; one more is refused at once, with the reason.
 // Reads that arrive while a round is under way share the next one: one round per round trip, however many reads.
 
+import { readsWaitingMax } from "./config.ts";
 import type { Core } from "./core.ts";
 import { broadcastHeartbeat } from "./heartbeat.ts";
 import { reachedByQuorum } from "./quorum.ts";
@@ -15,6 +17,11 @@ export function read(core: Core, id: number): void {
     core.out.reads.push({ id, index: undefined });
     return;
   }
+  if (core.role.readsWaiting >= readsWaitingMax) {
+    core.out.reads.push({ id, index: undefined, reason: "too-many-reads" });
+    return;
+  }
+  core.role.readsWaiting += 1;
   core.role.waitingReads.push(id);
   startReadRound(core, core.role);
 }
@@ -44,6 +51,7 @@ export function confirmReads(core: Core, leader: Leader): void {
     const first = leader.readRounds.at(0);
     if (first === undefined || first.round > confirmed) break;
     for (const id of first.ids) core.out.reads.push({ id, index: first.index });
+    leader.readsWaiting -= first.ids.length;
     leader.readRounds.shift();
   }
   startReadRound(core, leader);

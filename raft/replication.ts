@@ -17,12 +17,18 @@ import type { Leader } from "./role.ts";
 import { beginSnapshot } from "./snapshot.ts";
 import type { Entry, EntryId, NodeId } from "./types.ts";
 
+const nothing = new Uint8Array(0);
+
 export function propose(core: Core, payload: Uint8Array): void {
   if (core.role.kind !== "leader") {
     core.out.proposed = { kind: "refused", reason: "not-leader" };
     return;
   }
   const leader = core.role;
+  if (leader.handOver !== undefined) {
+    core.out.proposed = { kind: "refused", reason: "transferring" };
+    return;
+  }
   if (leader.uncommittedBytes >= core.config.uncommittedBytesMax) {
     core.out.proposed = { kind: "refused", reason: "uncommitted-limit" };
     return;
@@ -30,6 +36,12 @@ export function propose(core: Core, payload: Uint8Array): void {
   const id: EntryId = { term: core.term, index: core.log.lastIndex + 1 };
   appendAsLeader(core, leader, { ...id, kind: "command", payload });
   core.out.proposed = { kind: "appended", id };
+}
+
+/** Opens a term (LE1), or makes a hand-over that was given up stale (TR4). */
+export function appendNoop(core: Core, leader: Leader): void {
+  const index = core.log.lastIndex + 1;
+  appendAsLeader(core, leader, { index, term: core.term, kind: "noop", payload: nothing });
 }
 
 export function appendAsLeader(core: Core, leader: Leader, entry: Entry): void {
@@ -69,8 +81,15 @@ function sendAppend(core: Core, peer: Progress, entries: readonly Entry[]): void
     entries,
     commit: core.commit,
   });
-  peer.sent(last, bytes, core.now);
+  peer.sent(last, bytes, core.now, core.log.lastIndex);
   peer.toldCommit = Math.max(peer.toldCommit, Math.min(core.commit, last));
+}
+
+/** The last word to a member that was removed: how far the log is committed, behind everything that was sent to it (CH4). */
+export function tellEnd(core: Core, peer: Progress): void {
+  const previous = core.log.idAt(Math.max(peer.next - 1, core.log.compacted.index));
+  const { id: from, term, commit } = core;
+  core.send({ kind: "append-request", from, to: peer.id, term, previous, entries: [], commit });
 }
 
 /** PR4: one at a time; the answer continues. */
@@ -119,7 +138,7 @@ export function onFetched(
 export function onAppendReply(core: Core, leader: Leader, message: AppendReply): void {
   const peer = leader.peers.get(message.from);
   if (peer === undefined) return;
-  peer.heardAt = core.now;
+  peer.heard(core.now);
   const { outcome, previous } = message;
   if (outcome.kind === "accepted") onAccepted(core, leader, peer, outcome.match);
   else onRefused(core, peer, previous, outcome.conflict);
@@ -128,7 +147,7 @@ export function onAppendReply(core: Core, leader: Leader, message: AppendReply):
 function onAccepted(core: Core, leader: Leader, peer: Progress, match: number): void {
   // Nothing beyond the own log was ever sent by this leader.
   if (match > core.log.lastIndex) return;
-  peer.acknowledged(match, core.now);
+  peer.acknowledged(match, core.now, core.log.lastIndex);
   switch (peer.mode.kind) {
     case "probe":
       peer.replicate(core.now);

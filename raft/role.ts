@@ -51,11 +51,24 @@ interface ReadRound {
   readonly ids: readonly number[];
 }
 
+/** Leadership on its way to another (transfer.ts). */
+interface HandOver {
+  readonly to: NodeId;
+  /** Tick of its beginning. */
+  readonly since: number;
+  /** It was told to campaign. */
+  told: boolean;
+}
+
 export interface Leader {
   readonly kind: "leader";
   /** The index of the noop that opened this term: until it is committed no read is answered (D1). */
   readonly firstIndex: number;
+  /** Who gets the log: the other members, and those that are leaving. */
   readonly peers: Map<NodeId, Progress>;
+  /** Who is not in the membership in force any more, this node perhaps, until that is committed (CH4, CH5). */
+  leaving: readonly NodeId[];
+  handOver: HandOver | undefined;
   /** The quorum's view of peers, this node included. */
   readonly matches: Lookup<number>;
   readonly heard: Lookup<number>;
@@ -65,6 +78,8 @@ export interface Leader {
   round: number;
   /** Reads that no round has been started for. */
   waitingReads: number[];
+  /** Those, and the ones in readRounds. */
+  readsWaiting: number;
   readonly readRounds: Deque<ReadRound>;
   /** Bytes appended by this leader and not committed (I1). */
   uncommittedBytes: number;

@@ -11,14 +11,11 @@ import { handOutCommitted } from "./apply.ts";
 import { assert } from "./assert.ts";
 import type { Core } from "./core.ts";
 import { acceptAppend } from "./follower.ts";
+import { isSame } from "./log.ts";
 import type { SnapshotChunk, SnapshotChunkReply } from "./message.ts";
 import type { Progress } from "./progress.ts";
 import type { Follower, Leader, Receiving } from "./role.ts";
 import type { EntryId, NodeId, SnapshotId } from "./types.ts";
-
-function isSame(a: EntryId, b: EntryId): boolean {
-  return a.index === b.index && a.term === b.term;
-}
 
 // ---- The leader's side.
 
@@ -74,7 +71,7 @@ export function onSnapshotChunkReply(
 ): void {
   const peer = leader.peers.get(message.from);
   if (peer === undefined) return;
-  peer.heardAt = core.now;
+  peer.heard(core.now);
   const { mode } = peer;
   if (mode.kind !== "snapshot" || mode.last === undefined) return;
   if (mode.stage !== "sent" && mode.stage !== "transferred") return;

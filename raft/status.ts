@@ -1,6 +1,7 @@
 // What a member tells about itself: for operators, for the shell, and for the checks in invariants.ts.
 
 import type { Core } from "./core.ts";
+import { isVoter } from "./membership.ts";
 import type { ProgressState } from "./progress.ts";
 import type { EntryId, Membership, NodeId, RoleKind } from "./types.ts";
 
@@ -14,8 +15,14 @@ interface ProgressStatus {
   readonly inflight: number;
   /** Bytes of those appends, when replicating. */
   readonly inflightBytes: number;
-  /** Ticks since it was last heard. */
+  /** Ticks since it was last heard; since this leadership began, or it was added, when it was never heard. */
   readonly lastHeardTicks: number;
+  /** It votes; false: a learner, or a member whose removal is not committed yet. */
+  readonly voter: boolean;
+  /** Heard, and as close behind as a promotion asks for (C6). */
+  readonly caughtUp: boolean;
+  /** Ticks that the last round of catching up took (§4.2.1 of the thesis); undefined: the first one is under way. */
+  readonly roundTicks: number | undefined;
 }
 
 export interface RaftStatus {
@@ -35,9 +42,20 @@ export interface RaftStatus {
   readonly compacted: EntryId;
   /** The one in force: the newest in the log. */
   readonly membership: Membership;
+  /** Index of the entry (or snapshot) that brought it. */
+  readonly membershipIndex: number;
+  /** It is committed: it will not be rolled back. A new machine that catches up sees old ones, of which it is no member yet. */
+  readonly membershipCommitted: boolean;
+  /**
+   * This node was a member, and the committed membership is without it: its work is done, the shell should stop it (A11). A
+   * leader hands over first. Known as long as the log holds an entry of its membership: note it before compacting.
+   */
+  readonly removed: boolean;
+  /** To whom leadership is being handed over; of the leader only. */
+  readonly transferee: NodeId | undefined;
   /** A snapshot is being installed. */
   readonly installing: boolean;
-  /** Of the leader only; empty on others. Ascending by id within voters, then learners. */
+  /** Of the leader only; empty on others. Every other member, and those whose removal is not committed yet. */
   readonly progress: readonly ProgressStatus[];
 }
 
@@ -55,6 +73,10 @@ export function statusOf(core: Core): RaftStatus {
     durable: core.log.durable,
     compacted: core.log.compacted,
     membership: core.memberships.current,
+    membershipIndex: core.memberships.currentIndex,
+    membershipCommitted: !core.isChangePending,
+    removed: core.isRemoved,
+    transferee: core.role.kind === "leader" ? core.role.handOver?.to : undefined,
     installing: core.installing !== undefined,
     progress: progressOf(core),
   };
@@ -62,13 +84,21 @@ export function statusOf(core: Core): RaftStatus {
 
 function progressOf(core: Core): ProgressStatus[] {
   if (core.role.kind !== "leader") return [];
-  return [...core.role.peers.values()].map((peer) => ({
-    id: peer.id,
-    state: peer.mode.kind,
-    match: peer.match,
-    next: peer.next,
-    inflight: peer.inflight,
-    inflightBytes: peer.inflightBytes,
-    lastHeardTicks: core.now - peer.heardAt,
-  }));
+  const { now, commit, config, memberships } = core;
+  const progress: ProgressStatus[] = [];
+  for (const peer of core.role.peers.values()) {
+    progress.push({
+      id: peer.id,
+      state: peer.mode.kind,
+      match: peer.match,
+      next: peer.next,
+      inflight: peer.inflight,
+      inflightBytes: peer.inflightBytes,
+      lastHeardTicks: now - peer.heardAt,
+      voter: isVoter(memberships.current, peer.id),
+      caughtUp: peer.isCaughtUp(now, config.electionTicks, commit),
+      roundTicks: peer.roundTicks,
+    });
+  }
+  return progress;
 }

@@ -37,6 +37,19 @@ export interface Membership {
   readonly context: string;
 }
 
+/**
+ * One change of the membership (§4). `context` is the whole new one. An id is a positive safe integer that no other machine
+ * has ever had (C7); a removed member comes back under a fresh id only. The core throws on an id or a context out of form.
+ */
+export type MembershipChange =
+  | { readonly kind: "add-learner"; readonly id: NodeId; readonly context: string }
+  /** A learner becomes a voter. */
+  | { readonly kind: "promote"; readonly id: NodeId; readonly context: string }
+  /** A voter, the leader itself included, or a learner. */
+  | { readonly kind: "remove"; readonly id: NodeId; readonly context: string }
+  /** The same members under a new context. */
+  | { readonly kind: "set-context"; readonly context: string };
+
 /** A snapshot's identity: the state after applying every entry up to and including `last`. */
 export interface SnapshotId {
   readonly last: EntryId;

@@ -1,6 +1,14 @@
 // Several members and a network that does what it is told: for tests that tell a story.
 
-import type { Entry, Membership, Message, NodeId, RaftConfig } from "../../raft/index.ts";
+import type {
+  Entry,
+  Membership,
+  MembershipChange,
+  Message,
+  NodeId,
+  Proposed,
+  RaftConfig,
+} from "../../raft/index.ts";
 import {
   ClusterChecks,
   configOf,
@@ -47,6 +55,12 @@ export class Cluster {
       this.disks.set(id, disk);
       this.start(id);
     }
+  }
+
+  /** A new machine: nobody has told it yet who its cluster is. */
+  join(id: NodeId): void {
+    this.disks.set(id, emptyDisk({ voters: [], learners: [], context: "" }));
+    this.start(id);
   }
 
   start(id: NodeId): void {
@@ -135,11 +149,25 @@ export class Cluster {
     this.at(id).step({ kind: "propose", payload: text.encode(payload) });
   }
 
+  /** Asks `id` for a change; what it answered. */
+  change(id: NodeId, change: MembershipChange): Proposed | undefined {
+    return this.at(id).step({ kind: "change-membership", change }).proposed;
+  }
+
+  /** A new machine becomes a learner and, when it may, a voter. */
+  grow(leader: NodeId, id: NodeId): void {
+    this.join(id);
+    this.change(leader, { kind: "add-learner", id, context: "" });
+    this.settle();
+    this.change(leader, { kind: "promote", id, context: "" });
+    this.settle();
+  }
+
   /** (term.payload) of every entry in memory. */
   log(id: NodeId): string[] {
     const member = this.at(id);
     return member.log.map(({ term, kind, payload }) => {
-      const body = kind === "noop" ? "noop" : new TextDecoder().decode(payload);
+      const body = kind === "command" ? new TextDecoder().decode(payload) : kind;
       return `${term}.${body}`;
     });
   }

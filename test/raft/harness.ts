@@ -2,6 +2,7 @@
 // and the checks that hold over a whole cluster after every step.
 
 import {
+  decodeMembership,
   origin,
   Raft,
   violations,
@@ -22,6 +23,8 @@ import {
   type SnapshotRead,
   type SnapshotWrite,
 } from "../../raft/index.ts";
+
+import { promotionLagMax } from "../../raft/config.ts";
 
 export type Random = () => number;
 
@@ -63,6 +66,12 @@ export function votersOf(...voters: NodeId[]): Membership {
   return { voters, learners: [], context: "" };
 }
 
+function membershipsOf(entries: readonly Entry[]): Restored["memberships"][number][] {
+  return entries
+    .filter(({ kind }) => kind === "membership")
+    .map(({ index, payload }) => ({ index, membership: decodeMembership(payload) }));
+}
+
 /** What a member finds on its disk: by default a new cluster of three. */
 export function restored(changes: {
   hardState?: HardState;
@@ -86,7 +95,7 @@ export function restored(changes: {
     snapshot: { last, membership: changes.membership ?? votersOf(1, 2, 3) },
     termRuns,
     lastIndex: last.index + entries.length,
-    memberships: [],
+    memberships: membershipsOf(entries),
     applied: changes.applied ?? last.index,
   };
 }
@@ -247,7 +256,9 @@ export class Member {
       disk.entries.length = truncateAfter - disk.base.last.index;
       disk.memberships = disk.memberships.filter(({ index }) => index <= truncateAfter);
     }
-    disk.entries.push(...entries.slice(0, count));
+    const written = entries.slice(0, count);
+    disk.entries.push(...written);
+    disk.memberships.push(...membershipsOf(written));
   }
 
   /** What a crash leaves: some prefix of the work under way, the last of it perhaps in part. */
@@ -402,14 +413,22 @@ export class ClusterChecks implements Observer {
   readonly #committedIn: number[] = [];
   readonly #chains: number[] = [0];
   readonly #readFloor = new Map<number, number>();
+  /** Terms that were campaigned for at a leader's request. */
+  readonly #handedOver = new Set<number>();
   readsServed = 0;
   snapshotsInstalled = 0;
   leaderChanges = 0;
   truncations = 0;
+  /** What happened how often, by name: against runs in which nothing does. */
+  readonly counts = new Map<string, number>();
 
   constructor(members: () => Iterable<Member>, transport: (message: Message) => void) {
     this.members = members;
     this.transport = transport;
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
   get maxCommitted(): number {
@@ -442,6 +461,8 @@ export class ClusterChecks implements Observer {
     if (input.kind === "read") this.#readFloor.set(input.id, this.maxCommitted);
     if (input.kind === "snapshot-installed") this.snapshotsInstalled += 1;
     this.#recordEntries(node, output);
+    this.#checkChange(node, input, before, output);
+    this.#countEvents(node, before, after, output);
     if (after.role === "leader" && before.role !== "leader") this.#elected(node, after);
     if (after.commit > before.commit) this.#recordCommit(node, before.commit, after.commit);
     for (const item of output.committed) {
@@ -457,6 +478,36 @@ export class ClusterChecks implements Observer {
         index >= (floor ?? 0),
         `RI2: a stale read at ${index}, committed were ${floor ?? 0}`,
       );
+    }
+  }
+
+  /** R7, C6: nothing here trusts what the leader keeps about its followers. */
+  #checkChange(node: Member, input: Input, before: RaftStatus, { proposed }: Output): void {
+    if (input.kind !== "change-membership" || proposed?.kind !== "appended") return;
+    const { change } = input;
+    this.#check(node.termAt(before.commit) === before.term, "R7: a change before the own term");
+    this.#check(before.transferee === undefined, "TR5: a change during a hand-over");
+    if (change.kind !== "promote") return;
+    const learner = [...this.members()].find(({ id }) => id === change.id);
+    const term = node.termAt(before.commit - promotionLagMax) ?? 0;
+    const needed = { index: before.commit - promotionLagMax, term };
+    this.#check(learner?.holdsDurably(needed) === true, "C6: promoted although it lags");
+  }
+
+  #countEvents(node: Member, before: RaftStatus, after: RaftStatus, output: Output): void {
+    if (after.membershipIndex < before.membershipIndex) this.count("rolled back");
+    if (before.transferee !== undefined && after.transferee === undefined) {
+      if (after.role === "leader") this.count("given up");
+    }
+    const isMember = after.membership.voters.includes(node.id);
+    if (before.role === "leader" && after.role !== "leader" && !isMember) {
+      if (after.membershipCommitted) this.count("removed leader");
+    }
+    for (const message of output.sendAfterPersist) {
+      if (message.kind === "vote-request" && message.transfer) this.#handedOver.add(message.term);
+    }
+    if (before.role === "candidate" && after.role === "leader") {
+      if (this.#handedOver.has(after.term)) this.count("transferred");
     }
   }
 

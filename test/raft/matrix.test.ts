@@ -1,7 +1,7 @@
 // E3: every message, in every role, of an older, the same and a newer term: it never throws, and the invariants hold.
 
 import { describe, expect, test } from "vitest";
-import { origin, type EntryId } from "../../raft/index.ts";
+import { origin, type EntryId, type NodeId } from "../../raft/index.ts";
 import { entry, votersOf } from "./harness.ts";
 import { sentBy, Solo, type Said } from "./solo.ts";
 
@@ -28,9 +28,26 @@ const roles: Record<string, (solo: Solo) => void> = {
     });
     solo.step({ kind: "fetched", for: 2, from: 1, entries: [] });
   },
+  "leader that hands over": (solo) => {
+    solo.sync();
+    solo.persisted(solo.lead());
+    solo.ack(2, solo.status.last.index);
+    solo.propose("a");
+    solo.step({ kind: "transfer", to: 2 });
+  },
+  "leader that removes a member": (solo) => removing(solo, 3),
+  "leader that removes itself": (solo) => removing(solo, 1),
   "receiver of a snapshot": (solo) => solo.hear(2, 3, chunkOf(0, false)),
   installer: (solo) => solo.hear(2, 3, chunkOf(0, true)),
 };
+
+function removing(solo: Solo, id: NodeId): void {
+  solo.sync();
+  solo.persisted(solo.lead());
+  for (const from of [2, 3]) solo.ack(from, solo.status.last.index);
+  solo.step({ kind: "change-membership", change: { kind: "remove", id, context: "" } });
+  solo.sync();
+}
 
 function chunkOf(chunk: number, done: boolean, last = far): Said {
   const snapshot = { last, membership: votersOf(1, 2, 3) };

@@ -1,9 +1,9 @@
-// Whole clusters under loss, duplication, reordering, delay, partitions, crashes that lose what was not synced, compaction and
-// snapshots; all of it drawn from one seed. After every step the safety properties of fig. 3 must hold (ClusterChecks);
+// Whole clusters under loss, duplication, reordering, delay, partitions, crashes that lose what was not synced, compaction,
+// snapshots, membership changes and transfers; all of it drawn from one seed. After every step the safety properties of fig. 3 must hold (ClusterChecks);
 // after healing everything must converge. RAFT_SEED=n repeats one seed, RAFT_SEEDS=n tries that many.
 
 import { expect, test } from "vitest";
-import type { Message, NodeId } from "../../raft/index.ts";
+import type { MembershipChange, Message, NodeId } from "../../raft/index.ts";
 import {
   ClusterChecks,
   configOf,
@@ -31,6 +31,9 @@ interface Faults {
   readonly keep: number;
   readonly diskRate: number;
   readonly hintRate: number;
+  /** Leaders are asked for a membership change, of any kind and of anybody (C10). */
+  readonly changeRate: number;
+  readonly transferRate: number;
 }
 
 function drawFaults(random: Random): Faults {
@@ -47,6 +50,8 @@ function drawFaults(random: Random): Faults {
     keep: random() < 0.2 ? 0 : Math.floor(random() * 20),
     diskRate: random() < 0.5 ? 0.9 : 0.1 + random() * 0.5,
     hintRate: swarm(0.02),
+    changeRate: swarm(0.5),
+    transferRate: swarm(0.1),
   };
 }
 
@@ -62,6 +67,10 @@ class World {
   readonly #cut = new Set<string>();
   /** Paused members, and when they go on. */
   readonly #paused = new Map<NodeId, number>();
+  /** Machines that have learned that they were removed, and are gone. */
+  readonly #retired = new Set<NodeId>();
+  /** Ids are never used twice (C7). */
+  #nextId: NodeId;
   #now = 0;
   #proposals = 0;
   #reads = 0;
@@ -82,6 +91,43 @@ class World {
       this.#disks.set(id, emptyDisk({ voters, learners, context: "" }));
       this.#start(id);
     }
+    this.#nextId = this.size + 3;
+  }
+
+  /** A new machine, which may or may not be added in the end. */
+  #join(): NodeId {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#disks.set(id, emptyDisk({ voters: [], learners: [], context: "" }));
+    this.#start(id);
+    return id;
+  }
+
+  #change(leader: Member): void {
+    const { random } = this;
+    const { voters, learners } = leader.status.membership;
+    const context = random() < 0.2 ? `c${this.#now}` : leader.status.membership.context;
+    const anyOf = (ids: readonly NodeId[]): NodeId => ids[Math.floor(random() * ids.length)] ?? 1;
+    const luck = random();
+    let change: MembershipChange;
+    if (luck < 0.1) change = { kind: "set-context", context: `c${this.#now}` };
+    else if (luck < 0.45 && learners.length < 2) {
+      change = { kind: "add-learner", id: this.#join(), context };
+    } else if (luck < 0.7) change = { kind: "promote", id: anyOf(learners), context };
+    else if (luck < 0.8) change = { kind: "remove", id: leader.id, context };
+    else change = { kind: "remove", id: anyOf([...voters, ...learners]), context };
+    const { proposed } = leader.step({ kind: "change-membership", change });
+    if (proposed?.kind === "appended") this.checks.count(change.kind);
+  }
+
+  /** A shell stops a node that was removed; some go on for a while (A11). */
+  #retire(member: Member): boolean {
+    if (!member.status.removed || this.random() < 0.9) return false;
+    this.#retired.add(member.id);
+    this.#up.delete(member.id);
+    this.#down.set(member.id, member);
+    this.checks.count("retired");
+    return true;
   }
 
   #start(id: NodeId): void {
@@ -168,10 +214,10 @@ class World {
     for (const id of this.#disks.keys()) {
       const member = this.#up.get(id);
       if (member === undefined) {
-        if (random() < 0.05) this.#start(id);
+        if (random() < 0.05 && !this.#retired.has(id)) this.#start(id);
         continue;
       }
-      if (this.#isPaused(member)) continue;
+      if (this.#isPaused(member) || this.#retire(member)) continue;
       const isLeader = member.status.role === "leader";
       if (isLeader && random() < faults.leaderRate / 2) this.#cutSome(id);
       if (random() < (isLeader ? faults.leaderRate / 2 : 0) + faults.crashRate) {
@@ -233,6 +279,12 @@ class World {
       member.step({ kind: "propose", payload: text.encode(`p${this.#proposals}`) });
     }
     if (random() < 0.2) this.#read(member);
+    if (random() < this.faults.changeRate) this.#change(member);
+    if (random() < this.faults.transferRate) {
+      const to = 1 + Math.floor(random() * this.#nextId);
+      const { transfer } = member.step({ kind: "transfer", to });
+      if (transfer?.kind === "started") this.checks.count("transfer");
+    }
   }
 
   /** No more faults; everybody must come to agree, and work must go on. */
@@ -249,10 +301,12 @@ class World {
       keep: 0,
       diskRate: 1,
       hintRate: 0,
+      changeRate: 0,
+      transferRate: 0,
     };
     this.#cut.clear();
     this.#paused.clear();
-    for (const id of [...this.#down.keys()]) this.#start(id);
+    for (const id of [...this.#down.keys()]) if (!this.#retired.has(id)) this.#start(id);
     const marker = `marker ${this.#proposals}`;
     let proposedAt: number | undefined;
     for (let round = 0; round < 400; round += 1) {
@@ -273,9 +327,15 @@ class World {
     throw new Error(`no convergence after healing: ${this.describe()}`);
   }
 
+  /** Members of the last membership; the others may never learn that they are none. */
   #isDone(index: number): boolean {
-    const members = [...this.#up.values()];
-    return members.every(({ machine }) => machine.applied >= index);
+    const leader = this.leader();
+    if (leader === undefined) return false;
+    const { voters, learners } = leader.status.membership;
+    return [...voters, ...learners].every((id) => {
+      const member = this.#up.get(id);
+      return member !== undefined && member.machine.applied >= index;
+    });
   }
 
   leader(): Member | undefined {
@@ -285,6 +345,7 @@ class World {
 
   describe(): string {
     return [...this.#up.values()]
+      .filter(({ status }) => status.term > 0)
       .map((member) => JSON.stringify({ ...member.status, machine: member.machine.applied }))
       .join("\n");
   }
@@ -322,6 +383,7 @@ test("any schedule of faults keeps the safety properties (fig. 3), and healing b
   let reads = 0;
   let committed = 0;
   let truncations = 0;
+  const counts = new Map<string, number>();
   for (let seed = first; seed < first + seeds; seed += 1) {
     const checks = run(seed);
     snapshots += checks.snapshotsInstalled;
@@ -329,6 +391,7 @@ test("any schedule of faults keeps the safety properties (fig. 3), and healing b
     reads += checks.readsServed;
     committed += checks.maxCommitted;
     truncations += checks.truncations;
+    for (const [what, count] of checks.counts) counts.set(what, (counts.get(what) ?? 0) + count);
   }
   // A run in which nothing happened proves nothing.
   expect(snapshots).toBeGreaterThan(seeds / 20);
@@ -336,7 +399,13 @@ test("any schedule of faults keeps the safety properties (fig. 3), and healing b
   expect(reads).toBeGreaterThan(seeds);
   expect(committed).toBeGreaterThan(20 * seeds);
   expect(truncations).toBeGreaterThan(seeds / 20);
+  for (const what of [
+    ...["add-learner", "promote", "remove", "set-context"],
+    ...["removed leader", "retired", "rolled back", "transfer", "transferred", "given up"],
+  ]) {
+    expect(counts.get(what), what).toBeGreaterThan(seeds / 20);
+  }
   if (process.env["RAFT_SEEDS"] !== undefined) {
-    console.log({ seeds, snapshots, leaders, reads, committed, truncations });
+    console.log({ seeds, snapshots, leaders, reads, committed, truncations }, counts);
   }
 }, 600_000);

@@ -6,11 +6,20 @@
 //   campaign 1        ticks until its election time-out     settle              deliver and work until nothing is left
 //   deliver 1>2       what is under way on this link        drop 1>2            loses it
 //   cut 1>2 | isolate 1 | heal                              crash 1 | start 1
+//   join 4 (a new machine)    add 1 4 | promote 1 4 | remove 1 4    transfer 1 2    (1 is asked)
 //   propose 1 a b     read 1 7        compact 1 [keep]      hint 1 (its leader's process is gone)      status | log 1
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { EntryId, Input, Message, NodeId, Output } from "../../raft/index.ts";
+import {
+  decodeMembership,
+  type EntryId,
+  type Input,
+  type Membership,
+  type Message,
+  type NodeId,
+  type Output,
+} from "../../raft/index.ts";
 import { Cluster } from "./cluster.ts";
 import { entry, plain, type Member } from "./harness.ts";
 
@@ -20,11 +29,15 @@ function id({ term, index }: EntryId): string {
   return `${index}@${term}`;
 }
 
+function members({ voters, learners }: Membership): string {
+  return `voters=${voters.join()}${learners.length === 0 ? "" : ` learners=${learners.join()}`}`;
+}
+
 function entriesOf(entries: Output["committed"]): string {
   return entries
     .map(
       ({ kind, payload, ...at }) =>
-        `${id(at)} ${kind === "command" ? plain.decode(payload) : kind}`,
+        `${id(at)} ${kind === "command" ? plain.decode(payload) : kind === "noop" ? kind : members(decodeMembership(payload))}`,
     )
     .join(", ");
 }
@@ -135,6 +148,19 @@ class Story {
       case "propose":
         for (const payload of rest) cluster.propose(member, payload);
         return;
+      case "join":
+        cluster.join(member);
+        return;
+      case "add":
+        cluster.change(member, { kind: "add-learner", id: Number(rest[0]), context: "" });
+        return;
+      case "promote":
+      case "remove":
+        cluster.change(member, { kind: verb, id: Number(rest[0]), context: "" });
+        return;
+      case "transfer":
+        cluster.at(member).step({ kind: "transfer", to: Number(rest[0]) });
+        return;
       case "read":
         cluster.at(member).step({ kind: "read", id: Number(rest[0]) });
         return;
@@ -152,8 +178,12 @@ class Story {
           const { role, term, vote, leader, commit, last, compacted } = status;
           const known = role === "leader" ? "" : ` of ${leader ?? "nobody"}`;
           const base = compacted.index === 0 ? "" : ` compacted=${id(compacted)}`;
+          const changed =
+            status.membershipIndex === 0
+              ? ""
+              : ` ${members(status.membership)}${status.membershipCommitted ? "" : " (not committed)"}`;
           this.#say(
-            `${status.id}: ${role}${known} term=${term} vote=${vote ?? "-"} commit=${commit} last=${id(last)}${base}`,
+            `${status.id}: ${role}${known} term=${term} vote=${vote ?? "-"} commit=${commit} last=${id(last)}${base}${changed}`,
           );
           for (const { id: peer, state, match, next } of status.progress) {
             this.#say(`   ${peer}: ${state} match=${match} next=${next}`);
@@ -205,13 +235,14 @@ class Story {
   }
 
   #stepped({ id: self }: Member, input: Input, output: Output): void {
-    const { roleChange, persist, committed, reads, proposed, fetches } = output;
+    const { roleChange, persist, committed, reads, proposed, transfer, fetches } = output;
     if (roleChange !== undefined) {
       const { role, term, leader, cause } = roleChange;
       const known = role === "follower" ? ` of ${leader ?? "nobody"}` : "";
       this.#say(`${self}: becomes ${role}${known} at term ${term}: ${cause}`);
     }
     if (proposed?.kind === "refused") this.#say(`${self}: proposal refused: ${proposed.reason}`);
+    if (transfer?.kind === "refused") this.#say(`${self}: transfer refused: ${transfer.reason}`);
     if (persist !== undefined) {
       const { hardState, truncateAfter, entries } = persist;
       const parts = [

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { encodeMembership, origin, type Entry, type Message } from "../../raft/index.ts";
+import { readsWaitingMax } from "../../raft/config.ts";
 import { bytesOf } from "../../raft/log.ts";
 import { Cluster } from "./cluster.ts";
 import { entry, votersOf } from "./harness.ts";
@@ -693,6 +694,25 @@ describe("I: memory", () => {
     solo.lead();
     expect(solo.status.last.index).toBe(last.index + 1);
     expect(solo.propose("0123456789").proposed?.kind).toBe("appended");
+  });
+
+  test("I1: reads that wait are bounded; one more is refused at once, with the reason, and room comes back", () => {
+    const solo = new Solo();
+    solo.persisted(solo.lead());
+    solo.ack(2, 1);
+    // Not by Solo: the invariants are checked after every step, and these are many.
+    for (let id = 1; id <= readsWaitingMax; id += 1) solo.raft.step({ kind: "read", id });
+    const id = readsWaitingMax + 1;
+    const refused = [{ id, index: undefined, reason: "too-many-reads" }];
+    expect(solo.step({ kind: "read", id }).reads).toEqual(refused);
+    // The round of the first read confirms that one, and begins another for the rest.
+    const { reads, sendNow } = solo.hear(2, 1, { kind: "heartbeat-reply", round: 1 });
+    expect(reads).toEqual([{ id: 1, index: 1 }]);
+    expect(only(sendNow, "heartbeat")[0]).toMatchObject({ round: 2 });
+    expect(solo.step({ kind: "read", id: id + 1 }).reads).toEqual([]);
+    expect(solo.step({ kind: "read", id: id + 2 }).reads).toHaveLength(1);
+    const rest = solo.hear(2, 1, { kind: "heartbeat-reply", round: 2 });
+    expect(rest.reads).toHaveLength(readsWaitingMax - 1);
   });
 
   test("I2: what is under way to one follower is bounded in count and in bytes", () => {
