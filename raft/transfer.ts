@@ -2,8 +2,8 @@
 //   TR1. While it is under way nothing is appended, so that the target can catch up (D6).
 //   TR2. The target is told to campaign once, and only when it holds the whole log durably: with the leader silent, it wins.
 //   TR3. It is given up after an election time-out, which is how long clients wait at most (D6).
-//   TR4. Given up after the target was told, a noop is appended first of all: the word in flight names an end of the log that
-//        is none any more (D5). A word that comes late, but before the noop, costs a needless election: without a clock in
+//   TR4. When it is given up a noop is appended first of all: a word in flight to the target names an end of the log that is
+//        none any more (D5), and whoever waits for this to be over sees an entry applied. A word that comes late, but before the noop, costs a needless election: without a clock in
 //        common nothing tells it from one in time.
 //   TR5. No membership change begins while one is under way, and none is uncommitted when it begins.
 
@@ -66,7 +66,7 @@ export function handOver(core: Core, leader: Leader): void {
 export function giveUpHandOver(
   core: Core,
   leader: Leader,
-  { to, since, told }: NonNullable<Leader["handOver"]>,
+  { to, since }: NonNullable<Leader["handOver"]>,
 ): boolean {
   if (core.now - since < core.config.electionTicks) return false;
   if (!isVoter(core.memberships.current, core.id)) {
@@ -74,6 +74,6 @@ export function giveUpHandOver(
     return true;
   }
   leader.handOver = undefined;
-  if (told) appendNoop(core, leader);
+  appendNoop(core, leader);
   return false;
 }
