@@ -34,6 +34,8 @@ export class Core {
   applied: number;
   /** Sequence of the last persist. */
   sequence = 0;
+  /** The last persist that carried a hard state, while it is not durable. */
+  hardStateUnderWay: number | undefined = undefined;
   /** The whole snapshot was handed to the shell; until it is installed the log does not move (S3). */
   installing: SnapshotId | undefined = undefined;
   /** First index of the fetch under way for the own state machine. */
@@ -178,9 +180,9 @@ export class Core {
     this.out.sendAfterPersist.push(message);
   }
 
-  /** For an answer that promises nothing by itself, but must not overtake the term it is given in (R2). */
+  /** For an answer that promises nothing by itself, but must not overtake the term it is given in, of whichever step (R2). */
   reply(message: Message): void {
-    if (this.out.hardStateChanged) this.out.sendAfterPersist.push(message);
-    else this.out.sendNow.push(message);
+    const waits = this.out.hardStateChanged || this.hardStateUnderWay !== undefined;
+    (waits ? this.out.sendAfterPersist : this.out.sendNow).push(message);
   }
 }

@@ -64,6 +64,7 @@ export class Raft {
     let persist: Persist | undefined;
     if (out.hasPersist) {
       core.sequence += 1;
+      if (out.hardStateChanged) core.hardStateUnderWay = core.sequence;
       core.log.handedOut(core.sequence, core.now);
       persist = {
         sequence: core.sequence,
@@ -161,6 +162,7 @@ function takeInput(core: Core, input: Input): void {
 function onPersisted(core: Core, sequence: number): void {
   assert(sequence <= core.sequence, "O2: persisted what was not handed out");
   core.log.persisted(sequence);
+  if (sequence >= (core.hardStateUnderWay ?? Infinity)) core.hardStateUnderWay = undefined;
   if (core.role.kind === "candidate") election.onOwnVoteDurable(core, core.role, sequence);
   // Not `else`: the own vote may just have made this node the leader.
   if (core.role.kind === "leader") replication.onOwnProgress(core, core.role);

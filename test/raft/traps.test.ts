@@ -34,6 +34,26 @@ describe("A: terms, votes, elections", () => {
     expect(only(output.sendAfterPersist, "vote-reply")).toMatchObject([{ granted: true, term: 3 }]);
   });
 
+  test("R2: no answer overtakes the term it is given in, also when the disk had it in an earlier step", () => {
+    const solo = new Solo();
+    const adopting = solo.hear(2, 3, { kind: "heartbeat", commit: 0, round: 1 });
+    const [beat, probe] = [
+      solo.hear(2, 3, { kind: "heartbeat", commit: 0, round: 2 }),
+      solo.hear(2, 3, {
+        kind: "append-request",
+        previous: { term: 2, index: 7 },
+        entries: [],
+        commit: 0,
+      }),
+    ];
+    for (const output of [adopting, beat, probe]) expect(output.sendNow).toEqual([]);
+    expect(only(beat.sendAfterPersist, "heartbeat-reply")).toMatchObject([{ term: 3, round: 2 }]);
+    expect(only(probe.sendAfterPersist, "append-reply")).toHaveLength(1);
+    solo.persisted(adopting);
+    const later = solo.hear(2, 3, { kind: "heartbeat", commit: 0, round: 3 });
+    expect(only(later.sendNow, "heartbeat-reply")).toHaveLength(1);
+  });
+
   test("A1, B7: a candidate's own vote counts only when it is durable", () => {
     const solo = new Solo();
     const requests = solo.campaign(2);

@@ -23,26 +23,84 @@ export const nodeMutants: readonly Mutant[] = [
     trap: "E8",
     file: "node/applier.ts",
     find: `    const index = this.#storedIndex;
-    await this.#store.flush();`,
+    this.#unflushedBytes = 0;`,
     replace: `    const index = this.#machine.appliedIndex;
-    await this.#store.flush();`,
+    this.#unflushedBytes = 0;`,
   },
   {
     name: "store-failure-ignored",
     trap: "F2",
     file: "node/applier.ts",
-    find: `    } catch (error) {
+    find: `      if (this.#unflushedBytes >= flushBytes) this.#flushing ??= this.#flush();
+    } catch (error) {
       this.#fail(error);
-    }
-  }
-
-  /** Writes what is applied`,
-    replace: `    } catch {
+    }`,
+    replace: `      if (this.#unflushedBytes >= flushBytes) this.#flushing ??= this.#flush();
+    } catch {
       // Next time, perhaps.
-    }
-  }
-
-  /** Writes what is applied`,
+    }`,
+  },
+  {
+    name: "differing-replica-goes-on",
+    trap: "R9",
+    file: "node/peer-report.ts",
+    find: `    if (verdict.kind === "wrong") failed(new StateDiffers(id, verdict));
+`,
+    replace: "",
+  },
+  {
+    name: "right-replica-stops",
+    trap: "R9",
+    file: "node/digest-check.ts",
+    find: `      (ids) => ids.filter((id) => voters.includes(id)).length >= quorumOf(voters.length),`,
+    replace: `      (ids) => ids.filter((id) => voters.includes(id)).length >= 1,`,
+  },
+  {
+    name: "rules-raised-over-a-silent-member",
+    trap: "G5",
+    file: "node/peer-report.ts",
+    find: `this.of(id)?.rulesVersionMax ?? 0),`,
+    replace: `this.of(id)?.rulesVersionMax ?? Infinity),`,
+  },
+  {
+    name: "newer-rules-guessed",
+    trap: "G5",
+    file: "queue/version.ts",
+    find: `  if (version > state.rules.versionMax)
+    throw new NewerRules(\`the cluster was raised to version \${version} of the rules\`);
+`,
+    replace: "",
+  },
+  {
+    name: "full-disk-takes-more",
+    trap: "F9",
+    file: "node/node.ts",
+    find: `    if (!space.low && !this.#reports.quorumLow) return undefined;`,
+    replace: `    if (!space.low || this.#reports.quorumLow || space.low) return undefined;`,
+  },
+  {
+    name: "watermark-flutters",
+    trap: "F9",
+    file: "node/disk-space.ts",
+    find: `    const low = free < (this.#low ? min + Math.ceil(min / 8) : min);`,
+    replace: `    const low = free < min;`,
+  },
+  {
+    name: "rocksdb-write-ahead-log-believed",
+    trap: "F5",
+    file: "node/rocks-store.ts",
+    find: `    await forgetWriteAheadLog(directory);
+`,
+    replace: "",
+  },
+  {
+    name: "manifest-not-looked-at",
+    trap: "F7",
+    file: "node/rocks-store.ts",
+    find: `    if (damage !== undefined)
+      throw new CorruptStore(`,
+    replace: `    if (damage?.offset === -1)
+      throw new CorruptStore(`,
   },
   {
     name: "timeout-reported-as-failure",

@@ -527,4 +527,11 @@ export const raftMutants: readonly Mutant[] = [
     find: `if (!message.transfer && election.isSticky(core))`,
     replace: `if (election.isSticky(core))`,
   },
+  {
+    name: "answer-overtakes-the-term-of-an-earlier-step",
+    trap: "R2",
+    file: "raft/core.ts",
+    find: ` || this.hardStateUnderWay !== undefined;`,
+    replace: `;`,
+  },
 ];
