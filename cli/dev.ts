@@ -24,7 +24,11 @@ export function addDevCommand(program: Command): void {
   program
     .command("dev")
     .description("start a cluster on this machine; Ctrl-C stops it, its data stays")
-    .addOption(new Option("--nodes <n>", "members").choices(["1", "3", "5"]).default("3"))
+    .addOption(
+      new Option("--nodes <n>", "members")
+        .choices(["1", "2", "3", "4", "5", "6", "7"])
+        .default("3"),
+    )
     .option("--fresh", "delete the data of earlier runs first", false)
     .option("--data <dir>", "where the nodes keep their data", ".raftq")
     .option(

@@ -36,6 +36,9 @@ const nextSteps: Readonly<Partial<Record<Reason, string>>> = {
   QUEUE_DIFFERS: "change it with `raftq queue update`, or ask for the same options",
   QUEUE_NOT_EMPTY: "leave out --if-empty to delete the messages too",
   QUEUE_FULL: "consume messages, or raise the quota with `raftq queue update`",
+  DISK_WATERMARK:
+    "consume messages, or give the nodes more disk; `raftq status` shows which are full",
+  VERSION_TOO_OLD: "upgrade every member; `raftq status` shows which rules each one knows",
   KEY_REQUIRED: "give one with --key",
   REVISION_CONFLICT: "read it again with `raftq queue show NAME`",
 };

@@ -6,13 +6,25 @@
 //   K2. A killed node comes back on the same ports and the same data.
 //   K3. "Is the leader" is only believed of a node that says so of itself, in the highest term: followers name a dead
 //       leader until they notice.
+//   K4. A node's number is used once: a node that is added has the next one, also after others were removed (C7).
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from "node:fs";
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  type WriteStream,
+} from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { connect, type Client } from "../client/index.ts";
+import { promoteWhenReady } from "./membership.ts";
 import { observe, type ClusterView } from "./observe.ts";
 import { checkPorts, freePorts, host } from "./ports.ts";
 
@@ -55,6 +67,8 @@ export interface LocalLeader {
 
 interface LocalNode {
   readonly id: number;
+  /** It was added to the running cluster. */
+  readonly joins: boolean;
   readonly port: number;
   readonly directory: string;
   readonly tail: string[];
@@ -62,23 +76,36 @@ interface LocalNode {
   exited: Promise<void>;
   /** Set before a signal that ends it, so that its end is no surprise. */
   expectedToEnd: boolean;
+  /** It has lost its data: the others will refuse it, and it will end by itself. */
+  wiped: boolean;
 }
 
 export class LocalCluster {
   readonly #options: LocalClusterOptions;
-  readonly #nodes: readonly LocalNode[];
+  readonly #nodes: LocalNode[];
+  /** `--member` of the first start: the nodes that the cluster began with. */
+  readonly #founders: readonly string[];
+  #lastId: number;
 
   private constructor(options: LocalClusterOptions, ports: readonly number[]) {
     this.#options = options;
-    this.#nodes = ports.map((port, index) => ({
-      id: index + 1,
+    this.#nodes = ports.map((port, index) => this.#newNode(index + 1, port, false));
+    this.#founders = this.#nodes.flatMap((node) => ["--member", memberOf(node)]);
+    this.#lastId = Math.max(ports.length, ...idsIn(options.directory));
+  }
+
+  #newNode(id: number, port: number, joins: boolean): LocalNode {
+    return {
+      id,
+      joins,
       port,
-      directory: join(options.directory, `node-${index + 1}`),
+      directory: join(this.#options.directory, `node-${id}`),
       tail: [],
       child: undefined,
       exited: Promise.resolve(),
       expectedToEnd: false,
-    }));
+      wiped: false,
+    };
   }
 
   /** Starts all nodes; resolves when there is a leader and all of them answer. Leaves nothing running when it fails. */
@@ -157,7 +184,7 @@ export class LocalCluster {
     this.#node(nodeId).child?.kill("SIGCONT");
   }
 
-  /** Starts a node that is down (K2); resolves when it answers. */
+  /** Starts a node that is down (K2); resolves when it answers, or, after a wipe, when it has ended again. */
   async restart(nodeId: number, timeoutMs = 30_000): Promise<void> {
     const node = this.#node(nodeId);
     if (node.child !== undefined) throw new Error(`node ${nodeId} is running`);
@@ -176,6 +203,51 @@ export class LocalCluster {
     });
   }
 
+  /** Starts a new node and adds it to the cluster, as a voter unless `learner`; resolves to its number. */
+  async add({ learner = false, timeoutMs = 60_000 } = {}): Promise<number> {
+    const [port] = await freePorts(1);
+    if (port === undefined) throw new Error("no free port");
+    const node = this.#newNode(++this.#lastId, port, true);
+    this.#nodes.push(node);
+    this.#spawn(node);
+    await this.#answers(node, timeoutMs);
+    await this.#administrate(timeoutMs, async (client) => {
+      const peerAddress = peerOf(node);
+      await client.addLearner({ nodeId: node.id, peerAddress, clientAddress: endpointOf(node) });
+      if (!learner) await promoteWhenReady(client, node.id, timeoutMs);
+    });
+    return node.id;
+  }
+
+  /** Removes a member; resolves when its process has ended, if it ran. */
+  async remove(nodeId: number, timeoutMs = 60_000): Promise<void> {
+    const node = this.#node(nodeId);
+    node.expectedToEnd = true;
+    await this.#administrate(timeoutMs, (client) => client.removeMember(nodeId));
+    await node.exited;
+    this.#nodes.splice(this.#nodes.indexOf(node), 1);
+  }
+
+  /** Ends a node and deletes its data. When it is started again the others refuse it, and it ends by itself (C7). */
+  async wipe(nodeId: number): Promise<void> {
+    await this.kill(nodeId);
+    const node = this.#node(nodeId);
+    rmSync(join(node.directory, "data"), { recursive: true, force: true });
+    node.wiped = true;
+  }
+
+  async #administrate(
+    timeoutMs: number,
+    work: (client: Client) => Promise<unknown>,
+  ): Promise<void> {
+    const client = await connect({ endpoints: this.endpoints, timeoutMs, name: "local-cluster" });
+    try {
+      await work(client);
+    } finally {
+      await client.close();
+    }
+  }
+
   /** SIGTERM to all, SIGKILL to whoever is still there after ten seconds. */
   async stopAll(): Promise<void> {
     await Promise.all(
@@ -192,7 +264,7 @@ export class LocalCluster {
   }
 
   #node(nodeId: number): LocalNode {
-    const node = this.#nodes[nodeId - 1];
+    const node = this.#nodes.find(({ id }) => id === nodeId);
     if (node === undefined) throw new Error(`no node ${nodeId}`);
     return node;
   }
@@ -206,11 +278,8 @@ export class LocalCluster {
     const flags = [
       ...["--node-id", String(node.id), "--cluster-id", this.#options.clusterId ?? "local"],
       ...["--data", join(node.directory, "data"), "--listen", endpointOf(node)],
-      ...["--peer-listen", `${host}:${node.port + 1}`],
-      ...this.#nodes.flatMap((member) => [
-        "--member",
-        `${member.id}=${host}:${member.port + 1}/${endpointOf(member)}`,
-      ]),
+      ...["--peer-listen", peerOf(node)],
+      ...(node.joins ? ["--join"] : this.#founders),
       ...(this.#options.serverFlags ?? []),
     ];
     // A process group of its own: Ctrl-C reaches the parent alone, which then stops the nodes in good order.
@@ -252,7 +321,8 @@ export class LocalCluster {
   async #answers(node: LocalNode, timeoutMs: number): Promise<void> {
     await this.#until(timeoutMs, `node ${node.id} does not answer`, async () => {
       const view = await observe(endpointOf(node));
-      return view === undefined ? undefined : true;
+      const hasEnded = node.wiped && node.child === undefined;
+      return view !== undefined || hasEnded ? true : undefined;
     });
   }
 
@@ -266,7 +336,9 @@ export class LocalCluster {
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
-      const dead = this.#nodes.find((node) => node.child === undefined && !node.expectedToEnd);
+      const dead = this.#nodes.find(
+        (node) => node.child === undefined && !node.expectedToEnd && !node.wiped,
+      );
       if (dead !== undefined) {
         throw new Error(
           `${complaint}: node ${dead.id} ended by itself; its last lines:\n${dead.tail.join("\n")}`,
@@ -282,8 +354,25 @@ export class LocalCluster {
   }
 }
 
-function endpointOf(node: { readonly port: number }): string {
+/** K4: of nodes that have ever been in this directory. */
+function idsIn(directory: string): number[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((name) => {
+    const id = /^node-(\d+)$/.exec(name)?.[1];
+    return id === undefined ? [] : [Number(id)];
+  });
+}
+
+function endpointOf(node: LocalNode): string {
   return `${host}:${node.port}`;
+}
+
+function peerOf(node: LocalNode): string {
+  return `${host}:${node.port + 1}`;
+}
+
+function memberOf(node: LocalNode): string {
+  return `${node.id}=${peerOf(node)}/${endpointOf(node)}`;
 }
 
 /** The leader, when it is the answering node itself (K3). */

@@ -2,11 +2,13 @@
 
 import { Command, CommanderError } from "commander";
 import { version } from "../node/index.ts";
+import { addClusterCommand } from "./cluster.ts";
 import { addDevCommand } from "./dev.ts";
 import { exitCodes, failureOf } from "./failure.ts";
 import { addMessageCommands } from "./messages.ts";
 import { painter } from "./output.ts";
 import { addQueueCommand } from "./queue.ts";
+import { addRecoverCommand } from "./recover.ts";
 import { addRemoteOptions } from "./remote.ts";
 import { addServerCommand } from "./server.ts";
 import { addStatusCommand } from "./status.ts";
@@ -46,8 +48,10 @@ export function buildProgram(): Command {
   addDevCommand(program);
   addServerCommand(program);
   addStatusCommand(program);
+  addClusterCommand(program);
   addQueueCommand(program);
   addMessageCommands(program);
+  addRecoverCommand(program);
   for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError(false);
   return program;
 }

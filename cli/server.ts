@@ -52,9 +52,13 @@ export function commandLineOption(option: ServerOption): Option {
     case "members":
       value = "id=peer/client";
       break;
+    case "flag":
+      value = "";
+      break;
   }
   notes.push(`env ${environmentName(option)}`);
-  const made = new Option(`--${option.flag} <${value}>`, `${option.help} (${notes.join("; ")})`);
+  const words = value === "" ? `--${option.flag}` : `--${option.flag} <${value}>`;
+  const made = new Option(words, `${option.help} (${notes.join("; ")})`);
   if (option.kind === "members") {
     // Repeatable; no default here, so that the environment and the file can speak.
     made.argParser((text: string, earlier: readonly string[] | undefined) => [
@@ -67,8 +71,8 @@ export function commandLineOption(option: ServerOption): Option {
 
 /** What was given on the command line, by flag name, as parseConfig wants it. */
 function rawOptions(command: Command): RawOptions {
-  const given = command.opts<Record<string, string | readonly string[] | undefined>>();
-  const raw: Record<string, string | readonly string[] | undefined> = { config: given["config"] };
+  const given = command.opts<Record<string, RawOptions[string]>>();
+  const raw: Record<string, RawOptions[string]> = { config: given["config"] };
   for (const { flag } of Object.values(serverOptions)) {
     raw[flag] = given[flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
   }

@@ -1,6 +1,7 @@
-// `raftq status`: the cluster as each of its members sees itself.
+// `raftq status` and `raftq cluster status`: the cluster as each of its members sees itself.
 
 import type { Command } from "commander";
+import type { MemberInfo } from "../client/index.ts";
 import { CommandError, exitCodes } from "./failure.ts";
 import { observe, type ClusterView } from "./observe.ts";
 import { grouped, painter, print, sheet, table, type Paint } from "./output.ts";
@@ -28,6 +29,11 @@ export interface StatusReport {
   readonly version: string;
   readonly leader: ClusterView["leader"];
   readonly members: readonly MemberStatus[];
+  /** The log index of the membership in force, as the leader has it, and whether it is committed. */
+  readonly membershipIndex: number;
+  readonly membershipCommitted: boolean;
+  /** The node that leadership is being handed over to; 0: none. */
+  readonly transferTo: number;
   /** Two nodes that applied the same log up to the same index, and came to different states: never to be seen. */
   readonly digestsDiffer: boolean;
 }
@@ -35,7 +41,11 @@ export interface StatusReport {
 export interface MemberStatus {
   readonly nodeId: number;
   readonly endpoint: string;
+  /** Of a learner: "learner", and "learner, caught up" when it can be promoted. */
   readonly role: string;
+  readonly voter: boolean;
+  readonly peerAddress: string;
+  readonly incarnation: string;
   readonly answers: boolean;
   readonly lag: number;
   readonly lastHeardMs: number;
@@ -44,6 +54,10 @@ export interface MemberStatus {
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly stateDigest: string;
+  readonly rulesVersion: number;
+  readonly rulesVersionMax: number;
+  readonly diskFreeBytes: number;
+  readonly diskLow: boolean;
 }
 
 async function gather(remote: Remote): Promise<StatusReport> {
@@ -83,7 +97,10 @@ export function reportOf(views: readonly ClusterView[]): StatusReport {
     return {
       nodeId: seen.nodeId,
       endpoint: seen.endpoint,
-      role: (own === undefined ? "unreachable" : row.role).toLowerCase(),
+      role: roleOf(seen, self),
+      voter: seen.voter,
+      peerAddress: seen.peerAddress,
+      incarnation: seen.incarnation,
       answers: own !== undefined,
       lag: seen.lag,
       lastHeardMs: seen.lastHeardMs,
@@ -92,6 +109,10 @@ export function reportOf(views: readonly ClusterView[]): StatusReport {
       firstIndex: row.firstIndex,
       lastIndex: row.lastIndex,
       stateDigest: row.stateDigest,
+      rulesVersion: row.rulesVersion,
+      rulesVersionMax: row.rulesVersionMax,
+      diskFreeBytes: row.diskFreeBytes,
+      diskLow: row.diskLow,
     };
   });
   return {
@@ -99,8 +120,31 @@ export function reportOf(views: readonly ClusterView[]): StatusReport {
     version: best.version,
     leader: leaders[0]?.leader,
     members,
+    membershipIndex: best.membershipIndex,
+    membershipCommitted: best.membershipCommitted,
+    transferTo: best.transferTo,
     digestsDiffer: digestsDiffer(members),
   };
+}
+
+/** `seen` by the leader, `self` by itself. */
+function roleOf(seen: MemberInfo, self: MemberInfo | undefined): string {
+  if (self === undefined) return seen.voter ? "unreachable" : "unreachable learner";
+  if (seen.voter) return self.role.toLowerCase();
+  return seen.caughtUp ? "learner, caught up" : "learner";
+}
+
+/** "1", or "1 of 2" on a release that knows newer rules than those in force. */
+function rulesText({ rulesVersion, rulesVersionMax }: MemberStatus): string {
+  if (rulesVersion < 0) return "-";
+  return rulesVersion === rulesVersionMax
+    ? String(rulesVersion)
+    : `${rulesVersion} of ${rulesVersionMax}`;
+}
+
+function diskText({ diskFreeBytes, diskLow }: MemberStatus): string {
+  if (diskFreeBytes < 0) return "-";
+  return `${grouped(Math.floor(diskFreeBytes / 1_048_576))} MiB${diskLow ? " LOW" : ""}`;
 }
 
 function digestsDiffer(members: readonly MemberStatus[]): boolean {
@@ -112,6 +156,19 @@ function digestsDiffer(members: readonly MemberStatus[]): boolean {
     digests.set(appliedIndex, stateDigest);
   }
   return false;
+}
+
+function membershipText({ members, ...report }: StatusReport): string {
+  const voters = members.filter(({ voter }) => voter).length;
+  const learners = members.length - voters;
+  const counts = [
+    `${voters} ${voters === 1 ? "voter" : "voters"}`,
+    ...(learners === 0 ? [] : [`${learners} ${learners === 1 ? "learner" : "learners"}`]),
+  ];
+  const state = report.membershipCommitted ? "" : ", not committed yet";
+  const moving =
+    report.transferTo === 0 ? "" : `; leadership is going to node ${report.transferTo}`;
+  return `${counts.join(", ")} (since log index ${grouped(report.membershipIndex)}${state})${moving}`;
 }
 
 export function statusText(report: StatusReport, paint: Paint): string {
@@ -131,12 +188,15 @@ export function statusText(report: StatusReport, paint: Paint): string {
     known(member.lag),
     member.nodeId === report.leader?.nodeId ? "-" : known(member.lastHeardMs),
     member.stateDigest.slice(0, 12),
+    rulesText(member),
+    diskText(member),
   ]);
   const parts = [
     sheet(
       [
         ["cluster", `${report.clusterId} (raftq ${report.version})`],
         ["leader", leader],
+        ["members", membershipText(report)],
       ],
       paint,
     ),
@@ -151,6 +211,8 @@ export function statusText(report: StatusReport, paint: Paint): string {
         { title: "lag", align: right },
         { title: "heard ms", align: right },
         { title: "state digest" },
+        { title: "rules" },
+        { title: "disk free" },
       ],
       rows,
       paint,

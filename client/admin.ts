@@ -1,9 +1,17 @@
 // Queues and cluster: unary calls, in plain objects. Why without a session: see unary.ts.
 
 import type { Channels } from "./channels.ts";
-import type { Failure } from "./channel.ts";
+import type { Failure, UnaryMethod } from "./channel.ts";
 import { callLeader, gaveUp, type UnaryParts } from "./unary.ts";
-import type { ClusterInfo, QueueInfo, QueueOptions, SignalOptions } from "./options.ts";
+import type {
+  ClusterInfo,
+  LeaderInfo,
+  MembershipChanged,
+  NewMember,
+  QueueInfo,
+  QueueOptions,
+  SignalOptions,
+} from "./options.ts";
 import { errorOf } from "./retry.ts";
 
 const clusterAttemptMs = 2_000;
@@ -56,6 +64,31 @@ export class Admin {
     );
   }
 
+  /** Idempotent, as the two below: asking again after a lost answer finds it done. */
+  addLearner(member: NewMember): Promise<MembershipChanged> {
+    return this.#changeMembership("AddLearner", member);
+  }
+
+  promote(nodeId: number): Promise<MembershipChanged> {
+    return this.#changeMembership("PromoteMember", { nodeId });
+  }
+
+  removeMember(nodeId: number): Promise<MembershipChanged> {
+    return this.#changeMembership("RemoveMember", { nodeId });
+  }
+
+  async transferLeadership(nodeId: number): Promise<LeaderInfo> {
+    const { reply } = await callLeader(this.#parts, "TransferLeadership", { nodeId });
+    const { leader } = reply as { leader: LeaderInfo };
+    return { nodeId: leader.nodeId, endpoint: leader.endpoint, term: leader.term };
+  }
+
+  async #changeMembership(method: UnaryMethod, request: object): Promise<MembershipChanged> {
+    const { reply } = await callLeader(this.#parts, method, request);
+    const { changed, membershipIndex } = reply as MembershipChanged;
+    return { changed, membershipIndex };
+  }
+
   /** Of one endpoint, or of the first that answers. */
   async cluster(endpoint: string | undefined, options: SignalOptions): Promise<ClusterInfo> {
     const { channels, leader } = this.#parts;
@@ -81,10 +114,20 @@ async function cluster(
   signal: AbortSignal | undefined,
 ): Promise<ClusterInfo> {
   const reply = await channels.to(endpoint).unary("GetCluster", {}, clusterAttemptMs, signal);
-  const { clusterId, nodeId, leader, members, version } = reply as ClusterInfo & {
+  const { clusterId, nodeId, leader, members, version, ...rest } = reply as ClusterInfo & {
     leader: unknown;
   };
-  return { clusterId, nodeId, leader: known(leader) ? leader : undefined, members, version };
+  const { membershipIndex, membershipCommitted, transferTo } = rest;
+  return {
+    clusterId,
+    nodeId,
+    leader: known(leader) ? leader : undefined,
+    members,
+    version,
+    membershipIndex,
+    membershipCommitted,
+    transferTo,
+  };
 }
 
 function known(leader: unknown): leader is NonNullable<ClusterInfo["leader"]> {

@@ -29,7 +29,11 @@ export type UnaryMethod =
   | "DeleteQueue"
   | "OpenSession"
   | "CloseSession"
-  | "GetCluster";
+  | "GetCluster"
+  | "AddLearner"
+  | "PromoteMember"
+  | "RemoveMember"
+  | "TransferLeadership";
 
 interface StreamHandlers {
   readonly onBytes: (bytes: Buffer) => void;

@@ -13,6 +13,9 @@ import {
   checkSettings,
   type ClusterInfo,
   type ConnectOptions,
+  type LeaderInfo,
+  type MembershipChanged,
+  type NewMember,
   type QueueInfo,
   type QueueOptions,
   type Settings,
@@ -129,6 +132,39 @@ export class Client {
   /** The members as one node sees them: `endpoint`, or the first that answers. */
   cluster(endpoint?: string, options: SignalOptions = {}): Promise<ClusterInfo> {
     return this.#admin.cluster(endpoint, options);
+  }
+
+  /**
+   * Adds a member that receives everything and does not vote; the same one again is a success. Resolves when it is committed, as
+   * the changes below do.
+   * @throws {QueueError} ID_USED, MEMBER_EXISTS (other addresses), TOO_MANY_MEMBERS, MEMBERSHIP_CHANGE_PENDING.
+   */
+  addLearner(member: NewMember): Promise<MembershipChanged> {
+    return this.#admin.addLearner(member);
+  }
+
+  /**
+   * Makes a learner a voter; a voter stays one.
+   * @throws {QueueError} MEMBER_LAGGING (try again later), MEMBER_NOT_FOUND, QUORUM_AT_RISK, TOO_MANY_MEMBERS.
+   */
+  promote(nodeId: number): Promise<MembershipChanged> {
+    return this.#admin.promote(nodeId);
+  }
+
+  /**
+   * Removes a member, the leader too; its number is used up for ever.
+   * @throws {QueueError} MEMBER_NOT_FOUND, LAST_VOTER, QUORUM_AT_RISK.
+   */
+  removeMember(nodeId: number): Promise<MembershipChanged> {
+    return this.#admin.removeMember(nodeId);
+  }
+
+  /**
+   * Hands leadership over to a voter, by default the one that has most of the log; resolves to the leader that came of it.
+   * @throws {QueueError} MEMBER_NOT_FOUND, NOT_A_VOTER, TRANSFER_FAILED (the old leader still leads).
+   */
+  transferLeadership(nodeId = 0): Promise<LeaderInfo> {
+    return this.#admin.transferLeadership(nodeId);
   }
 
   /** A queue by name; nothing is sent. The default codec is JSON. */

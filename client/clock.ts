@@ -8,6 +8,8 @@ export interface Clock {
   /** Monotonic milliseconds. */
   now(): number;
   after(ms: number, run: () => void): Timer;
+  /** When the present turn of the event loop is over, and what lies in the sockets has been read. */
+  soon(run: () => void): void;
 }
 
 export const realClock: Clock = {
@@ -16,6 +18,7 @@ export const realClock: Clock = {
     const timer = setTimeout(run, ms);
     return { cancel: () => clearTimeout(timer) };
   },
+  soon: (run) => void setImmediate(run),
 };
 
 /** Resolves after `ms`, or as soon as `signal` fires. */

@@ -134,16 +134,58 @@ export interface MemberInfo {
   readonly lastIndex: number;
   readonly firstIndex: number;
   readonly stateDigest: string;
+  /** What it said of itself at most five seconds ago; -1: nothing. Its rules, and the newest that its release knows. */
+  readonly rulesVersion: number;
+  readonly rulesVersionMax: number;
+  readonly diskFreeBytes: number;
+  /** Its disk is below the watermark (DISK_WATERMARK). */
+  readonly diskLow: boolean;
+  /** host:port for the other members; empty: not known. */
+  readonly peerAddress: string;
+  /** The identity of its disk, once the cluster has written it down; empty before. */
+  readonly incarnation: string;
+  /** Only the leader knows it of others: it has so much of the log that it can be promoted. */
+  readonly caughtUp: boolean;
+  /** Milliseconds that the last round of catching up took. */
+  readonly roundMs: number;
 }
 
 export interface ClusterInfo {
   readonly clusterId: string;
   /** The node that answered. */
   readonly nodeId: number;
-  readonly leader:
-    { readonly nodeId: number; readonly endpoint: string; readonly term: number } | undefined;
+  readonly leader: LeaderInfo | undefined;
   readonly members: readonly MemberInfo[];
   readonly version: string;
+  /** The log index of the membership in force, and whether the answering node knows it to be committed. */
+  readonly membershipIndex: number;
+  readonly membershipCommitted: boolean;
+  /** Of the leader: the node that leadership is being handed over to; 0: none. */
+  readonly transferTo: number;
+}
+
+/** A node that is to join: started with `raftq server --join`, or about to be. */
+export interface NewMember {
+  /** 1 to 2,147,483,648, never used before in this cluster. */
+  readonly nodeId: number;
+  /** host:port of its --peer-listen, as the other members reach it. */
+  readonly peerAddress: string;
+  /** host:port of its --listen, as clients reach it. */
+  readonly clientAddress: string;
+}
+
+export interface MembershipChanged {
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** The log index of the membership that has it. */
+  readonly membershipIndex: number;
+}
+
+export interface LeaderInfo {
+  readonly nodeId: number;
+  /** host:port of its client API. */
+  readonly endpoint: string;
+  readonly term: number;
 }
 
 export interface EnqueueOptions {

@@ -4,6 +4,7 @@
 //   S6. When a session is lost nothing of it is sent again under another one (H2): sent calls fail as UNKNOWN, calls that
 //       had no number as NOT_APPLIED.
 
+import { setMaxListeners } from "node:events";
 import type { ClientOperation, Delivery, Reply, ServerFrame } from "../proto/frame.ts";
 import { Call, Outbox, withSignal, type CallHandlers } from "./calls.ts";
 import type { Channels } from "./channels.ts";
@@ -84,6 +85,8 @@ export class Session {
     this.#parts = parts;
     this.sinks = new Sinks(parts.orphaned);
     this.#outbox = new Outbox(parts.settings.maxOutstanding, parts.settings.maxWaiting);
+    // Every pause and every call listens for the end: many at once are no leak, and Node must not say so.
+    setMaxListeners(0, this.#closed.signal);
     this.#now = parts.clock.now();
     this.#lastProgress = this.#now;
     this.#tickTimer = parts.clock.after(tickMs, () => this.#tick());
@@ -163,7 +166,7 @@ export class Session {
   #schedule(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(this.#flush);
+    this.#parts.clock.soon(this.#flush);
   }
 
   readonly #flush = (): void => {

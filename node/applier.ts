@@ -4,6 +4,8 @@
 //   A3. Everything that entries changed, and the applied index, go to the store in one atomic batch (R4, F6); one batch at
 //       a time. The store may lag: the log is kept until the store has flushed (E8).
 //   A4. Applying is sliced, so that the consensus clock never starves, and stops while too much waits for the store (I7).
+//   A5. The store is flushed after every flushBytes of entries: a restart applies no more than that again, and what came
+//       while the last flush ran (rocks-store.ts K3).
 
 import {
   decodeEntry,
@@ -22,6 +24,8 @@ import type { Clock, Timer } from "./clock.ts";
 const sliceMs = 4;
 /** Entries between two looks at the clock. */
 const entriesPerLook = 4;
+/** Payload of entries between two flushes: some 150,000 small messages, or a second at a restart. */
+const flushBytes = 32 * 1024 * 1024;
 /** Commands of one entry between two looks at the clock. */
 const commandsPerLook = 256;
 
@@ -54,6 +58,8 @@ export class Applier {
   #stopped = false;
   #failed = false;
   #writing: Promise<void> | undefined;
+  #unflushedBytes = 0;
+  #flushing: Promise<void> | undefined;
   #timer: Timer | undefined;
   /** Applied index that the store's last finished batch carries. */
   #storedIndex: number;
@@ -173,6 +179,7 @@ export class Applier {
       machine.skip(entry.index);
       this.#at += 1;
       this.#backlogBytes -= entry.payload.length;
+      this.#unflushedBytes += entry.payload.length;
       return undefined;
     }
     let current = this.#current;
@@ -208,6 +215,7 @@ export class Applier {
     this.#current = undefined;
     this.#at += 1;
     this.#backlogBytes -= entry.payload.length;
+    this.#unflushedBytes += entry.payload.length;
     return undefined;
   }
 
@@ -247,15 +255,28 @@ export class Applier {
       await this.#store.write(this.#machine.takeWrites());
       this.#machine.writesStored();
       this.#storedIndex = index;
+      if (this.#unflushedBytes >= flushBytes) this.#flushing ??= this.#flush();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** A5. */
+  async #flush(): Promise<void> {
+    this.#unflushedBytes = 0;
+    try {
+      await this.#store.flush();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#flushing = undefined;
   }
 
   /** Writes what is applied, and makes it survive the loss of power. Resolves to the applied index that is safe (E8). */
   async checkpoint(): Promise<number> {
     await this.#write();
     const index = this.#storedIndex;
+    this.#unflushedBytes = 0;
     await this.#store.flush();
     return index;
   }
@@ -266,5 +287,6 @@ export class Applier {
     this.#timer?.stop();
     await this.#loop;
     await this.#writing;
+    await this.#flushing;
   }
 }

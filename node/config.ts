@@ -2,6 +2,7 @@
 // environment and docs/configuration.md all come from this one table.
 
 import { readFileSync } from "node:fs";
+import { isAddress } from "./introduction.ts";
 
 export interface MemberAddress {
   readonly id: number;
@@ -17,7 +18,9 @@ export interface ServerConfig {
   readonly data: string;
   readonly listen: string;
   readonly peerListen: string;
+  /** At the first start of a cluster: its members. Later, or with `join`: addresses that win over those in the log. */
   readonly members: readonly MemberAddress[];
+  readonly join: boolean;
   readonly logLevel: string;
   readonly tickMs: number;
   readonly electionMs: number;
@@ -31,8 +34,11 @@ export interface ServerConfig {
   readonly applyBacklogBytesMax: number;
   readonly logRetainBytes: number;
   readonly segmentBytes: number;
+  readonly snapshotChunkBytes: number;
   readonly outboxBytesMax: number;
   readonly lanesResidentMax: number;
+  readonly diskFreeMinBytes: number;
+  readonly diskReserveBytes: number;
   readonly drainMs: number;
 }
 
@@ -65,9 +71,11 @@ export type ServerOption =
       readonly min: number;
       readonly max: number;
     })
-  | (OptionBase & { readonly kind: "members" });
+  | (OptionBase & { readonly kind: "members" })
+  | (OptionBase & { readonly kind: "flag" });
 
 const mebibyte = 1024 * 1024;
+export const nodeIdMax = 2 ** 31;
 
 /** Keyed by the field of ServerConfig. The environment variable is RAFTQ_ and the flag in capitals, with _ for -. */
 export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> = {
@@ -76,7 +84,7 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
     flag: "node-id",
     unit: "",
     min: 1,
-    max: 2 ** 31,
+    max: nodeIdMax,
     help: "This member's number; never used again for another disk.",
   },
   clusterId: {
@@ -105,7 +113,12 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
   members: {
     kind: "members",
     flag: "member",
-    help: "ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member, this one included.",
+    help: "ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member, this one included. Needed at the first start of a cluster; later the log knows the members, and an address given here wins over the one in the log.",
+  },
+  join: {
+    kind: "flag",
+    flag: "join",
+    help: "For a node that is new to a running cluster: wait to be added (`raftq cluster add`) instead of starting a cluster of the members given. No effect on a data directory that is in use already.",
   },
   logLevel: {
     kind: "text",
@@ -223,6 +236,15 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
     max: 1024 * mebibyte,
     help: "Size of a log segment file.",
   },
+  snapshotChunkBytes: {
+    kind: "number",
+    flag: "snapshot-chunk-bytes",
+    unit: "bytes",
+    default: 524_288,
+    min: 4_096,
+    max: 16 * mebibyte,
+    help: "One piece of a snapshot on its way to a follower: what it costs in memory, per follower, on both sides.",
+  },
   outboxBytesMax: {
     kind: "number",
     flag: "outbox-bytes-max",
@@ -241,6 +263,27 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
     max: 100_000_000,
     help: "Empty keys remembered in memory; others are read back when used. Keys with messages are always in memory.",
   },
+  diskFreeMinBytes: {
+    kind: "number",
+    flag: "disk-free-min-bytes",
+    unit: "bytes",
+    // The log retained (256 MiB and a segment) and what RocksDB has written twice while it compacts: half of this. The rest
+    // is for what others write to the same disk meanwhile.
+    default: 1024 * mebibyte,
+    min: 0,
+    max: 2 ** 50,
+    help: "Free space below which no more messages are taken (DISK_WATERMARK), while consuming goes on; 0: never.",
+  },
+  diskReserveBytes: {
+    kind: "number",
+    flag: "disk-reserve-bytes",
+    unit: "bytes",
+    // Two memory tables of RocksDB: one from before a restart, one for the consuming that makes room.
+    default: 64 * mebibyte,
+    min: 0,
+    max: 2 ** 40,
+    help: "Size of a file of real blocks in the data directory that is given back when a node starts on a full disk; 0: none.",
+  },
   drainMs: {
     kind: "number",
     flag: "drain-ms",
@@ -257,7 +300,9 @@ export function environmentName(option: ServerOption): string {
 }
 
 /** Raw values by flag name (without dashes). Members may be a list or one comma-separated string. */
-export type RawOptions = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+export type RawOptions = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
 
 /**
  * Flags win over the environment, the environment over the file (JSON, keyed by flag name, named by `config`), the file over
@@ -304,6 +349,10 @@ function parseOption(option: ServerOption, raw: RawOptions[string]): unknown {
   switch (option.kind) {
     case "members":
       return parseMembers(raw);
+    case "flag":
+      if (raw === undefined || raw === false || raw === "false") return false;
+      if (raw === true || raw === "true") return true;
+      throw new ConfigError(option.flag, `is ${String(raw)}; expected true or false`);
     case "text": {
       const value = raw ?? option.default;
       if (value === undefined) throw new ConfigError(option.flag, `is required. ${option.help}`);
@@ -333,19 +382,26 @@ function parseOption(option: ServerOption, raw: RawOptions[string]): unknown {
 }
 
 function parseMembers(raw: RawOptions[string]): readonly MemberAddress[] {
+  if (raw === undefined) return [];
   const list = typeof raw === "string" ? raw.split(",") : raw;
-  if (list === undefined || typeof list === "number" || list.length === 0) {
-    throw new ConfigError(
-      "member",
-      "is required: ID=PEER_HOST:PORT/CLIENT_HOST:PORT, once for each member",
-    );
-  }
+  if (typeof list !== "object") throw new ConfigError("member", `is ${String(raw)}; ${memberForm}`);
   return list.map((text) => {
-    const match = /^(\d+)=([^/]+:\d+)\/([^/]+:\d+)$/.exec(text.trim());
-    if (match === null)
-      throw new ConfigError("member", `is ${text}; expected ID=PEER_HOST:PORT/CLIENT_HOST:PORT`);
-    return { id: Number(match[1]), peer: String(match[2]), client: String(match[3]) };
+    const member = parseMember(text.trim());
+    if (member === undefined) throw new ConfigError("member", `is ${text}; ${memberForm}`);
+    return member;
   });
+}
+
+const memberForm = "expected ID=PEER_HOST:PORT/CLIENT_HOST:PORT";
+
+/** ID=PEER_HOST:PORT/CLIENT_HOST:PORT; undefined: it is not. */
+export function parseMember(text: string): MemberAddress | undefined {
+  const match = /^([1-9]\d{0,9})=([^/]+)\/([^/]+)$/.exec(text);
+  if (match === null) return undefined;
+  const [, id, peer, client] = match;
+  if (Number(id) > nodeIdMax || !isAddress(String(peer)) || !isAddress(String(client)))
+    return undefined;
+  return { id: Number(id), peer: String(peer), client: String(client) };
 }
 
 function validate(config: ServerConfig): void {
@@ -358,12 +414,13 @@ function validate(config: ServerConfig): void {
   const ids = config.members.map((member) => member.id);
   if (new Set(ids).size !== ids.length)
     throw new ConfigError("member", `the same ID twice in ${ids.join(", ")}`);
-  if (!ids.includes(config.nodeId))
+  if (!config.join && ids.length > 0 && !ids.includes(config.nodeId))
     throw new ConfigError(
       "member",
       `none has this node's ID ${config.nodeId}; given: ${ids.join(", ")}`,
     );
-  if (ids.length > 7) throw new ConfigError("member", `${ids.length} members; expected 1 to 7`);
+  if (!config.join && ids.length > 7)
+    throw new ConfigError("member", `${ids.length} members; expected 1 to 7`);
   if (config.heartbeatMs * 3 > config.electionMs) {
     throw new ConfigError(
       "heartbeat-ms",

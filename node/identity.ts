@@ -8,6 +8,8 @@ import { readWhole, replaceFile } from "./log/disk.ts";
 import type { Disk } from "./log/disk.ts";
 
 const fileName = "identity";
+/** Beside it while `raftq recover` is not finished (recover.ts). */
+const recoveryName = "recovery";
 const formatVersion = 1;
 const fileBytesMax = 4096;
 
@@ -23,6 +25,11 @@ export interface Identity {
 /** The directory is not this node's, or its identity cannot be read. The message says what to do. */
 export class IdentityError extends Error {
   override readonly name = "IdentityError";
+}
+
+/** Whether the directory belongs to a node already. */
+export async function isUsed(disk: Disk, directory: string): Promise<boolean> {
+  return (await disk.list(directory)).includes(fileName);
 }
 
 export interface IdentitySource {
@@ -41,8 +48,13 @@ export async function openIdentity(
 ): Promise<{ readonly identity: Identity; readonly created: boolean }> {
   await disk.makeDirectory(directory);
   const path = `${directory}/${fileName}`;
-  if ((await disk.list(directory)).includes(fileName)) {
-    const identity = parse(path, (await readWhole(disk, path, fileBytesMax)).toString("utf8"));
+  if (await isUsed(disk, directory)) {
+    const identity = await readIdentity(disk, directory);
+    if ((await readRecovery(disk, directory)) !== undefined) {
+      throw new IdentityError(
+        `${directory}: an unsafe recovery of this node was begun and not finished: run \`raftq recover --unsafe\` again`,
+      );
+    }
     compare(path, identity, configured);
     return { identity, created: false };
   }
@@ -52,8 +64,36 @@ export async function openIdentity(
   }
   const { clusterId, nodeId } = configured;
   const identity = { clusterId, nodeId, incarnation: uuid(), created: now().toISOString() };
-  await replaceFile(disk, directory, fileName, Buffer.from(format(identity)));
+  await writeIdentity(disk, directory, identity);
   return { identity, created: true };
+}
+
+/** @throws {IdentityError} */
+export async function readIdentity(disk: Disk, directory: string): Promise<Identity> {
+  const path = `${directory}/${fileName}`;
+  return parse(path, (await readWhole(disk, path, fileBytesMax)).toString("utf8"));
+}
+
+/** Durable when it resolves; a crash leaves the old one or the new one. */
+export function writeIdentity(disk: Disk, directory: string, identity: Identity): Promise<void> {
+  return replaceFile(disk, directory, fileName, Buffer.from(format(identity)));
+}
+
+/** The new cluster id of a recovery that was begun; undefined: none was. @throws {IdentityError} */
+export async function readRecovery(disk: Disk, directory: string): Promise<string | undefined> {
+  if (!(await disk.list(directory)).includes(recoveryName)) return undefined;
+  const path = `${directory}/${recoveryName}`;
+  return parse(path, (await readWhole(disk, path, fileBytesMax)).toString("utf8")).clusterId;
+}
+
+/** `next` is the identity that the node will have. */
+export function beginRecovery(disk: Disk, directory: string, next: Identity): Promise<void> {
+  return replaceFile(disk, directory, recoveryName, Buffer.from(format(next)));
+}
+
+export async function endRecovery(disk: Disk, directory: string): Promise<void> {
+  await disk.remove(`${directory}/${recoveryName}`);
+  await disk.syncDirectory(directory);
 }
 
 function checksum({ clusterId, nodeId, incarnation, created }: Identity): string {

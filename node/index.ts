@@ -3,11 +3,15 @@ export { startServer, type RunningServer } from "./server.ts";
 export {
   ConfigError,
   environmentName,
+  nodeIdMax,
   parseConfig,
+  parseMember,
   serverOptions,
   type MemberAddress,
   type RawOptions,
   type ServerConfig,
   type ServerOption,
 } from "./config.ts";
+export { recoverDirectory } from "./recover-directory.ts";
+export { RecoverError, type Survivor } from "./recover.ts";
 export { version } from "./version.ts";

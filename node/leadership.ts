@@ -1,5 +1,5 @@
-// What only the leader does by the clock: it stamps entries with cluster time, lets time pass in the log, and keeps the
-// sessions of connected clients alive.
+// What only the leader does by the clock: it stamps entries with cluster time, lets time pass in the log, keeps the
+// sessions of connected clients alive, and raises the version of the rules when every member knows a newer one (G5).
 //   L1. Stamps never go back within a leadership: they follow the monotonic clock from where leadership began, so that a
 //       wall clock that jumps moves nothing (P9).
 
@@ -20,6 +20,7 @@ export class Leadership {
   #alive = new Set<number>();
   #keptAliveAt = 0;
   #tickUnderWay = false;
+  #raiseUnderWay = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -30,6 +31,7 @@ export class Leadership {
     this.#anchorWall = Math.max(this.#clock.wallMs(), clusterTime + 1);
     this.#alive.clear();
     this.#tickUnderWay = false;
+    this.#raiseUnderWay = false;
   }
 
   /** Milliseconds since 1970: the stamp of an entry made now. */
@@ -42,12 +44,20 @@ export class Leadership {
     this.#alive.add(session);
   }
 
-  /** To be called at each tick of a leader whose state machine is up to date. */
+  /** To be called at each tick of a leader whose state machine is up to date. `rulesVersionOfAll`: what every member knows. */
   tick(
     machine: Machine,
     submit: (origin: Origin, command: Command, done: () => void) => void,
+    rulesVersionOfAll: () => number,
   ): void {
     const now = this.#clock.monotonicMs();
+    if (machine.version < machine.versionMax && !this.#raiseUnderWay) {
+      const version = rulesVersionOfAll();
+      if (version > machine.version) {
+        this.#raiseUnderWay = true;
+        submit(nobody, { kind: "raise-version", version }, () => (this.#raiseUnderWay = false));
+      }
+    }
     if (this.#alive.size > 0 && now - this.#keptAliveAt >= keepAliveMs) {
       this.#keptAliveAt = now;
       const sessions = [...this.#alive].sort((a, b) => a - b);

@@ -5,22 +5,36 @@
 //       it (F2, R1, R15).
 
 import type { Logger } from "pino";
-import type { Command, Machine, Origin } from "../queue/index.ts";
+import {
+  diskWatermarkSince,
+  type Command,
+  type Machine,
+  type Origin,
+  type Refusal,
+} from "../queue/index.ts";
 import {
   Raft,
+  type Entry,
   type Input,
+  type MembershipChange,
   type Message,
   type NodeId,
   type Output,
   type Persist,
+  type Proposed,
   type RaftStatus,
+  type TransferOutcome,
 } from "../raft/index.ts";
+import { Administration } from "./administration.ts";
 import { Applier } from "./applier.ts";
 import { startTicker, type Clock, type Timer } from "./clock.ts";
-import type { MemberAddress, ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config.ts";
 import { Compactor } from "./compactor.ts";
+import { diskRefusal, type DiskSpace } from "./disk-space.ts";
 import type { DurableLog, RestoredLog } from "./log/index.ts";
 import { Leadership } from "./leadership.ts";
+import { Dismissed, type Members } from "./members.ts";
+import { PeerReports, type Condition } from "./peer-report.ts";
 import { Proposer, type Respond } from "./proposer.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
@@ -28,7 +42,7 @@ import type { State, StateDirectory } from "./state-directory.ts";
 import { Streams } from "./streams.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { raftConfig } from "./raft-config.ts";
-import { NotLeading, Waiting } from "./waiting.ts";
+import { NotLeading, TooManyReads, Waiting } from "./waiting.ts";
 
 export interface NodePorts {
   readonly clock: Clock;
@@ -36,9 +50,12 @@ export interface NodePorts {
   readonly restored: RestoredLog;
   readonly states: StateDirectory;
   readonly state: State;
+  readonly space: DiskSpace;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
+  readonly members: Members;
+  /** Opens the links that `members` asks for, and follows its changes. */
   readonly connect: (events: TransportEvents) => Transport;
   /** The end: stop the process with an exit code other than 0 (R1). */
   readonly fatal: (error: unknown) => void;
@@ -53,10 +70,13 @@ export interface LeaderAddress {
 /** Entries under way before further commands are gathered into larger ones (proposer.ts B3). */
 const entriesInFlightMax = 8;
 const proposerBacklogBytesMax = 16 * 1024 * 1024;
+/** Between two looks whether there is room for a snapshot that is being received. */
+const roomMs = 1_000;
 
 export class Node {
   readonly id: NodeId;
   readonly streams = new Streams();
+  readonly administration: Administration;
   readonly #config: ServerConfig;
   readonly #ports: NodePorts;
   readonly #raft: Raft;
@@ -67,8 +87,9 @@ export class Node {
   readonly #receiver: SnapshotReceiver;
   readonly #compactor: Compactor;
   readonly #transport: Transport;
+  readonly #reports: PeerReports;
   readonly #ticker: Timer;
-  readonly #members: ReadonlyMap<NodeId, MemberAddress>;
+  readonly #members: Members;
   #applier: Applier;
   #inputs: Input[] = [];
   #stepping = false;
@@ -89,13 +110,23 @@ export class Node {
     this.#config = config;
     this.#ports = ports;
     this.id = config.nodeId;
-    this.#members = new Map(config.members.map((member) => [member.id, member]));
+    this.#members = ports.members;
     this.#applier = this.#newApplier(ports.state);
     this.#raft = new Raft(raftConfig(config, ports.random), {
       ...ports.restored,
       applied: ports.state.machine.appliedIndex,
     });
     this.#leader = { term: this.#raft.status().term, id: undefined };
+    this.administration = new Administration(this.#members, config, {
+      clock: ports.clock,
+      status: () => this.#raft.status(),
+      propose: (change) => this.#proposedChange(change),
+      transfer: (to) => this.#startTransfer(to),
+      isNewest: () => this.#isNewest(),
+      isClosing: () => this.#closing,
+      fatal: (error) => this.#die(error),
+    });
+    this.administration.restored(ports.restored, ports.state.machine.appliedIndex);
     this.#leadership = new Leadership(ports.clock);
     this.#proposer = new Proposer(
       ports.clock,
@@ -108,6 +139,7 @@ export class Node {
       (payload) => this.#proposed(payload),
     );
     this.#sender = new SnapshotSender(ports.clock, ports.logger, {
+      chunkBytes: config.snapshotChunkBytes,
       store: () => this.#applier.store,
       idAt: (index) => this.#raft.snapshotIdAt(index),
       chainAt: (index) => ports.log.readChain(index),
@@ -117,6 +149,10 @@ export class Node {
     this.#compactor = new Compactor(ports.log, config.logRetainBytes, ports.logger);
     this.#transport = ports.connect({
       message: (message) => {
+        if (message.kind === "report") {
+          if (!this.#dead) this.#reports.received(message);
+          return;
+        }
         // I7: as if it were lost. Its sender sends again; heartbeats go on, so nobody campaigns for it.
         if (message.kind === "append-request" && message.entries.length > 0 && this.#isBehind)
           return;
@@ -127,7 +163,19 @@ export class Node {
         // A closed connection is how the death of a process is noticed at once; PreVote makes a wrong guess harmless.
         if (peer === this.#leader.id) this.#input({ kind: "leader-gone" });
       },
+      // At once: a wiped node of a cluster that began with one would meanwhile lead a cluster of its own.
+      dismissed: (message) => this.#die(new Dismissed(message)),
     });
+    this.#reports = new PeerReports({
+      id: this.id,
+      clock: ports.clock,
+      logger: ports.logger,
+      membership: () => this.#raft.status().membership,
+      condition: () => this.condition,
+      send: (reports) => this.#transport.send(reports),
+      failed: (error) => this.#die(error),
+    });
+    ports.space.watch();
     this.#ticker = startTicker(ports.clock, config.tickMs, () => this.#tick());
   }
 
@@ -144,6 +192,27 @@ export class Node {
   /** Of the state at `machine.appliedIndex` (R9); empty while an entry is applied in part. */
   get digest(): string {
     return this.#applier.midEntry ? "" : this.machine.digest;
+  }
+
+  /** What this node tells the others about itself. */
+  get condition(): Condition {
+    const { machine, digest } = this;
+    const { freeBytes, low } = this.#ports.space;
+    return {
+      rulesVersion: machine.version,
+      rulesVersionMax: machine.versionMax,
+      digests:
+        digest === ""
+          ? machine.checkpoints
+          : [...machine.checkpoints, { index: machine.appliedIndex, digest }],
+      diskFreeBytes: freeBytes,
+      diskLow: low,
+    };
+  }
+
+  /** What a member has lately told about itself; undefined: nothing. */
+  conditionOf(id: NodeId): Condition | undefined {
+    return id === this.id ? this.condition : this.#reports.of(id);
   }
 
   /** The store is slower than the log: what is committed piles up in memory (R11). */
@@ -167,11 +236,10 @@ export class Node {
   /** Where clients should go. */
   get whereabouts(): { readonly nodeId: NodeId; readonly leader: LeaderAddress | undefined } {
     const { id, term } = this.#leader;
-    const address = id === undefined ? undefined : this.#members.get(id);
+    const endpoint = id === undefined ? "" : (this.#members.address(id)?.client ?? "");
     return {
       nodeId: this.id,
-      leader:
-        address === undefined ? undefined : { nodeId: address.id, endpoint: address.client, term },
+      leader: id === undefined || endpoint === "" ? undefined : { nodeId: id, endpoint, term },
     };
   }
 
@@ -194,14 +262,30 @@ export class Node {
       respond?.({ kind: this.#closing ? "shutting-down" : "not-leader" });
       return;
     }
-    this.#proposer.add(origin, command, respond);
+    const refusal = this.#watermark(command);
+    if (refusal === undefined) this.#proposer.add(origin, command, respond);
+    // Within a session its sequence number is used up, and the answer remembered, by the log; and who asks for what was
+    // done already gets the first answer (P6).
+    else if (origin.sequence > 0) this.#proposer.add(origin, { kind: "refuse", refusal }, respond);
+    else respond?.({ index: this.machine.appliedIndex, reply: { kind: "refused", refusal } });
+  }
+
+  /** F9: what adds data is refused while a quorum, or this node, has no room. */
+  #watermark({ kind }: Command): Refusal | undefined {
+    if (kind !== "enqueue" && kind !== "enqueue-batch") return undefined;
+    const { space } = this.#ports;
+    if (!space.low && !this.#reports.quorumLow) return undefined;
+    return this.machine.version < diskWatermarkSince ? undefined : diskRefusal(space.low);
   }
 
   alive(session: number): void {
     this.#leadership.alive(session);
   }
 
-  /** Resolves when this node's state machine holds everything that was acknowledged before the call (P2). @throws {NotLeading} */
+  /**
+   * Resolves when this node's state machine holds everything that was acknowledged before the call (P2).
+   * @throws {NotLeading} or {TooManyReads}
+   */
   linearizable(): Promise<void> {
     if (!this.#leads || this.#dead)
       return Promise.reject(new NotLeading("this node does not lead"));
@@ -210,6 +294,20 @@ export class Node {
 
   raftStatus(): RaftStatus {
     return this.#raft.status();
+  }
+
+  get members(): Members {
+    return this.#members;
+  }
+
+  async #isNewest(): Promise<boolean> {
+    try {
+      await this.linearizable();
+      return true;
+    } catch (error) {
+      if (error instanceof NotLeading || error instanceof TooManyReads) return false;
+      throw error;
+    }
   }
 
   onRoleChange(run: () => void): void {
@@ -224,6 +322,18 @@ export class Node {
     const output = this.#step({ kind: "propose", payload });
     // N3: the commands stay with the proposer, without an answer.
     return output?.proposed ?? { kind: "refused", reason: "uncommitted-limit" };
+  }
+
+  #proposedChange(change: MembershipChange): Proposed {
+    if (this.#dead) return { kind: "refused", reason: "not-leader" };
+    const output = this.#step({ kind: "change-membership", change });
+    return output?.proposed ?? { kind: "refused", reason: "not-leader" };
+  }
+
+  #startTransfer(to: NodeId): TransferOutcome {
+    if (this.#dead) return { kind: "refused", reason: "not-leader" };
+    const output = this.#step({ kind: "transfer", to });
+    return output?.transfer ?? { kind: "refused", reason: "not-leader" };
   }
 
   #input(input: Input): void {
@@ -264,7 +374,7 @@ export class Node {
     if (output.sendNow.length > 0) this.#transport.send(output.sendNow);
     if (output.persist !== undefined) this.#persist(output.persist, output.sendAfterPersist);
     else if (output.sendAfterPersist.length > 0) this.#sendAfterPersist(output.sendAfterPersist);
-    if (output.committed.length > 0) this.#applier.push(output.committed);
+    if (output.committed.length > 0) this.#committed(output.committed);
     if (output.reads.length > 0) this.#waiting.confirmed(output.reads, this.machine.appliedIndex);
     for (const fetch of output.fetches) {
       void this.#ports.log.read(fetch.from, fetch.through, fetch.bytesMax).then(
@@ -283,7 +393,13 @@ export class Node {
       this.#receiving = this.#receiving.then(() => this.#receiveSnapshot(snapshotWrite));
   }
 
+  #committed(entries: readonly Entry[]): void {
+    this.administration.committed(entries);
+    this.#applier.push(entries);
+  }
+
   #persist(persist: Persist, then: readonly Message[]): void {
+    this.administration.appended(persist);
     const done = this.#ports.log.append(persist).then(
       () => {
         if (this.#dead) return;
@@ -308,9 +424,12 @@ export class Node {
     if (this.#dead) return;
     this.#input({ kind: "tick" });
     this.#sender.tick();
+    this.administration.tick(this.ready && !this.#closing);
     if (this.ready && !this.#closing)
-      this.#leadership.tick(this.machine, (origin, command, done) =>
-        this.submit(origin, command, done),
+      this.#leadership.tick(
+        this.machine,
+        (origin, command, done) => this.submit(origin, command, done),
+        () => this.#reports.rulesVersionOfAll,
       );
   }
 
@@ -360,6 +479,7 @@ export class Node {
   }
 
   async #receiveSnapshot(write: NonNullable<Output["snapshotWrite"]>): Promise<void> {
+    await this.#room();
     if (this.#dead) return;
     const { last } = write.snapshot;
     try {
@@ -382,9 +502,16 @@ export class Node {
       this.#applier = this.#newApplier(state);
       this.#installing = false;
       this.#input({ kind: "snapshot-installed", snapshot: write.snapshot });
+      this.administration.installed(last.index, write.snapshot.membership);
     } catch (error) {
       this.#die(error);
     }
+  }
+
+  /** F9: a chunk that waits for room is not acknowledged, and holds the sender back as a slow disk would. */
+  async #room(): Promise<void> {
+    while (this.#ports.space.full && !this.#dead)
+      await new Promise<void>((resolve) => this.#ports.clock.after(roomMs, resolve));
   }
 
   // ---------------------------------------------------------------- roles
@@ -404,9 +531,11 @@ export class Node {
       this.#leadsFrom = Infinity;
       this.#proposer.abandon();
       this.#waiting.abandon();
+      this.administration.leadershipLost();
       this.streams.leadershipLost();
       this.#sender.stop().catch((error: unknown) => this.#die(error));
     }
+    if (leader !== undefined && leader !== this.id) this.administration.ledBy(leader);
     for (const run of this.#roleListeners) run();
   }
 
@@ -431,7 +560,8 @@ export class Node {
     this.streams.shutDown();
     this.#proposer.abandon();
     this.#waiting.abandon();
-    this.#ticker.stop();
+    this.administration.close();
+    this.#stopTimers();
     const wasDead = this.#dead;
     this.#dead = true;
     await this.#transport.close();
@@ -456,7 +586,13 @@ export class Node {
   #die(error: unknown): void {
     if (this.#dead) return;
     this.#dead = true;
-    this.#ticker.stop();
+    this.#stopTimers();
     this.#ports.fatal(error);
+  }
+
+  #stopTimers(): void {
+    this.#ticker.stop();
+    this.#reports.stop();
+    this.#ports.space.stop();
   }
 }

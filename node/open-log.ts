@@ -1,28 +1,25 @@
 // The log beside a state: where a snapshot has taken the place of the state, the log begins behind it.
 
 import type { Logger } from "pino";
-import { decodeMembership } from "../raft/index.ts";
+import { decodeMembership, type Membership } from "../raft/index.ts";
 import type { ServerConfig } from "./config.ts";
 import type { Disk } from "./log/disk.ts";
 import { DurableLog, type DurableLogOptions, type OpenedLog } from "./log/index.ts";
+import { encodeRoster, rosterOf } from "./roster.ts";
 import { CorruptState, type Installed } from "./state-directory.ts";
 
 /** `installed`: the snapshot that the state began as. @throws {CorruptLogError} */
 export async function openLog(
   disk: Disk,
   directory: string,
-  config: Pick<ServerConfig, "members" | "segmentBytes">,
+  config: Pick<ServerConfig, "members" | "join" | "segmentBytes">,
   logger: Logger,
   installed: Installed | undefined,
-  more: Pick<DurableLogOptions, "onFailure" | "now"> = {},
+  more: Pick<DurableLogOptions, "onFailure" | "now" | "nonce"> = {},
 ): Promise<OpenedLog> {
   const options = {
     decodeMembership,
-    initialMembership: {
-      voters: config.members.map((member) => member.id).sort((a, b) => a - b),
-      learners: [],
-      context: "",
-    },
+    initialMembership: initialMembership(config),
     segmentBytes: config.segmentBytes,
     ...more,
   };
@@ -40,6 +37,16 @@ export async function openLog(
   await opened.log.reset(installed.snapshot, installed.chain);
   await opened.log.close();
   return DurableLog.open(disk, directory, options);
+}
+
+/** Of a log that does not exist yet: the members given, or, for a node that joins, nobody until a leader says who. */
+function initialMembership({ members, join }: Pick<ServerConfig, "members" | "join">): Membership {
+  if (join) return { voters: [], learners: [], context: "" };
+  return {
+    voters: members.map((member) => member.id).sort((a, b) => a - b),
+    learners: [],
+    context: encodeRoster(rosterOf(members)),
+  };
 }
 
 function isMissing({ restored }: OpenedLog, { snapshot: { last } }: Installed): boolean {

@@ -1,6 +1,6 @@
 // Raft messages as bytes. Entries travel as they are: index and term run on from `previous`, so only the term changes and
 // the payloads are said.
-//   message = { version u8, kind u8, from u32, to u32, term u48, … }   (little endian)
+//   message = { version u8, kind u8, from u32, to u32, term u48, … }   (little endian; a report has no term, 0)
 
 import {
   decodeMembership,
@@ -11,6 +11,7 @@ import {
   type Message,
   type SnapshotId,
 } from "../raft/index.ts";
+import type { PeerMessage, PeerReport } from "./peer-report.ts";
 
 const version = 1;
 const kinds = [
@@ -26,6 +27,8 @@ const kinds = [
   "snapshot-chunk-reply",
   "timeout-now",
 ] as const satisfies readonly Message["kind"][];
+/** Far from the kinds of raft/, which go on growing by one. */
+const reportKind = 0x80;
 const entryKinds = ["noop", "command", "membership"] as const satisfies readonly EntryKind[];
 
 /** Bytes from a peer that are no message. The link is closed; the node goes on. */
@@ -56,6 +59,10 @@ class Writer {
   }
   bytes(value: Uint8Array): void {
     this.u32(value.length);
+    this.#buffer.set(value, this.#at);
+    this.#at += value.length;
+  }
+  raw(value: Uint8Array): void {
     this.#buffer.set(value, this.#at);
     this.#at += value.length;
   }
@@ -93,7 +100,9 @@ class Reader {
     return { term: this.u48(), index: this.u48() };
   }
   bytes(): Uint8Array {
-    const length = this.u32();
+    return this.raw(this.u32());
+  }
+  raw(length: number): Buffer {
     const at = this.#take(length);
     return this.#buffer.subarray(at, at + length);
   }
@@ -148,7 +157,8 @@ export function messageBytes(message: Message): number {
   }
 }
 
-export function encodeMessage(message: Message): Buffer {
+export function encodeMessage(message: PeerMessage): Buffer {
+  if (message.kind === "report") return encodeReport(message);
   const writer = new Writer(messageBytes(message));
   writer.u8(version);
   writer.u8(kinds.indexOf(message.kind));
@@ -209,14 +219,62 @@ export function encodeMessage(message: Message): Buffer {
   return writer.done();
 }
 
+const digestBytes = 8;
+
+/** Later releases may add to the end of it (peer-report.ts E4). */
+function encodeReport(report: PeerReport): Buffer {
+  const { digests } = report;
+  const writer = new Writer(envelopeBytes + 4 + 4 + 1 + 6 + 1 + digests.length * (6 + digestBytes));
+  writer.u8(version);
+  writer.u8(reportKind);
+  writer.u32(report.from);
+  writer.u32(report.to);
+  writer.u48(0);
+  writer.u32(report.rulesVersion);
+  writer.u32(report.rulesVersionMax);
+  writer.u8((report.diskLow ? 1 : 0) + (report.diskFreeBytes === undefined ? 0 : 2));
+  writer.u48(Math.min(report.diskFreeBytes ?? 0, 2 ** 48 - 1));
+  writer.u8(digests.length);
+  for (const { index, digest } of digests) {
+    writer.u48(index);
+    const bytes = Buffer.from(digest, "hex");
+    if (bytes.length !== digestBytes) throw new Error(`a digest of ${bytes.length} bytes`);
+    writer.raw(bytes);
+  }
+  return writer.done();
+}
+
+function readReport(reader: Reader, { from, to }: { from: number; to: number }): PeerReport {
+  const rulesVersion = reader.u32();
+  const rulesVersionMax = reader.u32();
+  const marks = reader.u8();
+  const free = reader.u48();
+  const digests = Array.from({ length: reader.u8() }, () => ({
+    index: reader.u48(),
+    digest: reader.raw(digestBytes).toString("hex"),
+  }));
+  return {
+    kind: "report",
+    from,
+    to,
+    rulesVersion,
+    rulesVersionMax,
+    digests,
+    diskFreeBytes: (marks & 2) === 0 ? undefined : free,
+    diskLow: (marks & 1) === 1,
+  };
+}
+
 /** @throws {MalformedMessage} on any bytes that are not exactly one message. */
-export function decodeMessage(bytes: Buffer): Message {
+export function decodeMessage(bytes: Buffer): PeerMessage {
   const reader = new Reader(bytes);
   const found = reader.u8();
   if (found !== version)
     throw new MalformedMessage(`message version ${found}; expected ${version}`);
-  const kind = kinds[reader.u8()];
+  const number = reader.u8();
+  const kind = kinds[number];
   const envelope = { from: reader.u32(), to: reader.u32(), term: reader.u48() };
+  if (number === reportKind) return readReport(reader, envelope);
   const message = readBody(kind, envelope, reader);
   if (!reader.over) throw new MalformedMessage(`bytes behind a ${message.kind}`);
   return message;

@@ -5,7 +5,7 @@
 //       entries are under way, which makes entries larger instead of more.
 
 import { EntryWriter, type Answer, type Command, type Origin } from "../queue/index.ts";
-import type { EntryId, Proposed } from "../raft/index.ts";
+import type { EntryId, ProposalRefusal, Proposed } from "../raft/index.ts";
 import { assert } from "./assert.ts";
 import type { Clock } from "./clock.ts";
 
@@ -128,7 +128,7 @@ export class Proposer {
         for (const respond of next.waiting) respond?.({ kind });
         break;
       }
-      if (proposed.kind === "refused" && proposed.reason === "uncommitted-limit") {
+      if (proposed.kind === "refused" && isForLater(proposed.reason)) {
         this.#sealed.unshift(next);
         break;
       }
@@ -185,4 +185,12 @@ export class Proposer {
   get idle(): boolean {
     return this.#inFlight.length === 0 && this.#sealed.length === 0 && this.#gathered.length === 0;
   }
+}
+
+/**
+ * Not now, but here: something has to be applied first. During a transfer of leadership (D6) that is the no-op by which raft/
+ * ends a transfer that came to nothing; a transfer that succeeds ends this leadership.
+ */
+function isForLater(reason: ProposalRefusal): boolean {
+  return reason === "uncommitted-limit" || reason === "transferring";
 }

@@ -1,12 +1,18 @@
 // OrderedStore on RocksDB: the only import of rocksdb-native. Durability comes from our log, never from RocksDB's WAL
-// (the binding cannot sync it): only what `flush` has moved to table files survives the loss of power.
+// (the binding cannot sync it): only what a flush has moved to table files survives.
 //   K1. Writes take effect in the order of the calls, each all or nothing; after a failed one none is tried (F2).
 //   K2. Memory of a range is bounded in bytes, not in rows: the page size follows the size of the rows seen.
+//   K3. What is found at open is a state that existed: the writes up to some flush, and none behind it. RocksDB's own
+//       write-ahead log cannot promise that (a file of it, or the end of the MANIFEST, may be lost without a trace, and what
+//       came later would be put on top of the hole: F5, F7), so nobody reads it: our log brings back what was not flushed.
+//   K4. Every block that is read is checked by RocksDB, on each read from disk: damage is an error, never a wrong row (F7).
 
-import { rm } from "node:fs/promises";
+import { readdir, rm, unlink } from "node:fs/promises";
+import { join } from "node:path";
 
 import type RocksDB from "rocksdb-native";
 
+import { manifestDamage } from "./rocks-manifest.ts";
 import type {
   Bytes,
   OrderedStore,
@@ -36,6 +42,17 @@ function keyBytes(key: Bytes): Buffer {
   return Buffer.from(key, "latin1");
 }
 
+/** K3. A process that has the store open, and will have us refused, loses nothing: it does not read them either. */
+async function forgetWriteAheadLog(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  });
+  for (const name of names) {
+    if (/^\d+\.log$/.test(name)) await unlink(join(directory, name));
+  }
+}
+
 /** Before a batch of the binding exists: one that is given up half way would keep the database from closing. */
 function assertKeys(writes: readonly Write[]): void {
   for (const write of writes) {
@@ -59,9 +76,11 @@ export class RocksStore implements OrderedStore {
   /** Makes the directory if there is none. Fails if another process has it open: RocksDB holds a lock file in it. */
   static async open(directory: string, options: RocksStoreOptions = {}): Promise<RocksStore> {
     const Database = await loadDatabase();
+    const damage = await manifestDamage(directory);
+    if (damage !== undefined)
+      throw new CorruptStore(`${damage.file} is damaged at byte ${damage.offset}. ${whatToDo}`);
+    await forgetWriteAheadLog(directory);
     const database = new Database(directory, {
-      // Recovers to a moment that existed: everything before the first damaged record of the WAL, nothing after it.
-      walRecoveryMode: Database.constants.walRecoveryMode.POINT_IN_TIME,
       writeBufferSize: options.writeBufferBytes ?? 32 * 1024 * 1024,
       maxWriteBufferNumber: options.writeBuffersMax ?? 4,
       maxBackgroundJobs: options.backgroundJobs ?? 2,
@@ -81,7 +100,7 @@ export class RocksStore implements OrderedStore {
 
   getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     this.assertUsable();
-    return getMany(this.database, keys);
+    return getMany(this.directory, this.database, keys);
   }
 
   async *range(from: Bytes, to: Bytes, options: RangeOptions = {}): AsyncIterable<readonly Row[]> {
@@ -89,7 +108,7 @@ export class RocksStore implements OrderedStore {
     // Pages are separate reads; a snapshot makes them one moment.
     const session = this.database.snapshot();
     try {
-      yield* pages(session, from, to, options);
+      yield* pages(this.directory, session, from, to, options);
     } finally {
       await session.close();
     }
@@ -106,14 +125,22 @@ export class RocksStore implements OrderedStore {
 
   snapshot(): StoreSnapshot {
     this.assertUsable();
-    return new RocksSnapshot(this.database.snapshot());
+    return new RocksSnapshot(this.directory, this.database.snapshot());
   }
 
   async flush(): Promise<void> {
     this.assertUsable();
     await this.latest;
     this.assertUsable();
-    await this.database.flush();
+    try {
+      await this.database.flush();
+    } catch (error) {
+      this.failure = explainFailure(
+        `${this.directory}: a flush failed, nothing more is tried (F2)`,
+        error,
+      );
+      throw this.failure;
+    }
   }
 
   /** Waits for writes; snapshots and ranges must have been closed, or it waits for them too. */
@@ -132,9 +159,9 @@ export class RocksStore implements OrderedStore {
       for (const write of writes) addTo(batch, write);
       await batch.flush();
     } catch (error) {
-      this.failure = new Error(
-        `${this.directory}: a write failed, and no other will be tried (F2): ${causeOf(error)}`,
-        { cause: error },
+      this.failure = explainFailure(
+        `${this.directory}: a write failed, no other is tried (F2)`,
+        error,
       );
       throw this.failure;
     }
@@ -147,21 +174,23 @@ export class RocksStore implements OrderedStore {
 }
 
 class RocksSnapshot implements StoreSnapshot {
+  private readonly directory: string;
   private readonly session: RocksDB;
   private closed = false;
 
-  constructor(session: RocksDB) {
+  constructor(directory: string, session: RocksDB) {
+    this.directory = directory;
     this.session = session;
   }
 
   getMany(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
     this.assertOpen();
-    return getMany(this.session, keys);
+    return getMany(this.directory, this.session, keys);
   }
 
   range(from: Bytes, to: Bytes, options: RangeOptions = {}): AsyncIterable<readonly Row[]> {
     this.assertOpen();
-    return pages(this.session, from, to, options);
+    return pages(this.directory, this.session, from, to, options);
   }
 
   async close(): Promise<void> {
@@ -176,6 +205,7 @@ class RocksSnapshot implements StoreSnapshot {
 }
 
 async function getMany(
+  directory: string,
   session: RocksDB,
   keys: readonly Bytes[],
 ): Promise<(Uint8Array | undefined)[]> {
@@ -184,7 +214,11 @@ async function getMany(
   const batch = session.read({ capacity: keys.length, autoDestroy: true });
   const values = Promise.all(encoded.map((key) => batch.get(key)));
   batch.tryFlush();
-  return (await values).map((value) => value ?? undefined);
+  try {
+    return (await values).map((value) => value ?? undefined);
+  } catch (error) {
+    throw explainFailure(`${directory}: a read failed`, error);
+  }
 }
 
 function addTo(batch: ReturnType<RocksDB["write"]>, write: Write): void {
@@ -204,6 +238,7 @@ function addTo(batch: ReturnType<RocksDB["write"]>, write: Write): void {
 }
 
 async function* pages(
+  directory: string,
   session: RocksDB,
   from: Bytes,
   to: Bytes,
@@ -220,10 +255,14 @@ async function* pages(
     // One more than wanted: the binding then knows without another trip that it is done.
     const bounds = { gte: Buffer.from(low, "latin1"), lt: keyBytes(high) };
     const found = session.iterator({ ...bounds, reverse, limit: wanted, capacity: wanted + 1 });
-    await eachRow(found, ({ key, value }) => {
-      rows.push({ key: key.toString("latin1"), value });
-      bytes += key.byteLength + value.byteLength;
-    });
+    try {
+      await eachRow(found, ({ key, value }) => {
+        rows.push({ key: key.toString("latin1"), value });
+        bytes += key.byteLength + value.byteLength;
+      });
+    } catch (error) {
+      throw explainFailure(`${directory}: a read failed`, error);
+    }
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows;
@@ -269,11 +308,38 @@ export function explainLoadFailure(error: unknown): Error {
 }
 
 function explainOpenFailure(directory: string, error: unknown): Error {
-  const reason = causeOf(error);
-  const help = /lock/i.test(reason)
-    ? `${directory} is in use by another process (or by this one): one data directory belongs to one node`
-    : `${directory}: RocksDB could not be opened`;
-  return new Error(`${help}. RocksDB said: ${reason}`, { cause: error });
+  return lockTaken.test(causeOf(error))
+    ? explainFailure(
+        `${directory} is in use by another process (or by this one): one data directory belongs to one node`,
+        error,
+      )
+    : explainFailure(`${directory}: RocksDB could not be opened`, error);
+}
+
+const whatToDo =
+  "This node's state is damaged, so it must not run on this data. Replace the node: raftq cluster replace, with a new " +
+  "node on an empty data directory";
+
+/** Stored rows cannot be read as they were written. */
+export class CorruptStore extends Error {
+  override readonly name = "CorruptStore";
+}
+
+/** What the machine refuses today; all else that RocksDB complains of is in the files themselves. */
+const refusals =
+  /no space left|input\/output error|permission denied|too many open files|read-only file system|closed/i;
+const lockTaken = /\block (file|hold)/i;
+
+function isDamage(error: unknown): boolean {
+  const said = causeOf(error);
+  return !refusals.test(said) && !lockTaken.test(said);
+}
+
+/** RocksDB names the file and the offset where it knows them. */
+function explainFailure(what: string, error: unknown): Error {
+  const text = `${what}. RocksDB said: ${causeOf(error)}`;
+  if (!isDamage(error)) return new Error(text, { cause: error });
+  return new CorruptStore(`${text}. ${whatToDo}`, { cause: error });
 }
 
 /** The innermost message: the binding wraps what RocksDB said. */

@@ -46,14 +46,12 @@ declare module "rocksdb-native" {
     readonly maxBackgroundJobs?: number;
     readonly bytesPerSync?: number;
     readonly maxOpenFiles?: number;
-    readonly walRecoveryMode?: number;
     readonly writeBufferSize?: number;
     readonly maxWriteBufferNumber?: number;
     readonly tableBlockSize?: number;
   }
 
   class RocksDB {
-    static readonly constants: { readonly walRecoveryMode: { readonly POINT_IN_TIME: number } };
     constructor(path: string, options?: Options);
     ready(): Promise<void>;
     read(options?: BatchOptions): ReadBatch;

@@ -5,9 +5,9 @@ import { pino, type Logger } from "pino";
 import { systemClock } from "./clock.ts";
 import type { ServerConfig } from "./config.ts";
 import { PeerLinks } from "./grpc/peer-links.ts";
-import type { PeerServiceContext } from "./grpc/peer-service.ts";
 import { serveClients, servePeers, type Listening } from "./grpc/server.ts";
 import { NodeDisk } from "./log/index.ts";
+import { Dismissed } from "./members.ts";
 import type { Node } from "./node.ts";
 import { openNode } from "./open-node.ts";
 import { RocksStore } from "./rocks-store.ts";
@@ -21,8 +21,8 @@ export interface RunningServer {
 
 /** Log lines that may wait for a sink that takes none, before they are dropped: a blocked sink must not stop the node (I6). */
 const logBytesMax = 4 * 1024 * 1024;
-/** "Internal software error" of sysexits.h. */
-const exitCodeFatal = 70;
+/** "Internal software error" and "configuration error" of sysexits.h: after the latter a restart is of no use. */
+const exitCodes = { fatal: 70, dismissed: 78 } as const;
 
 /** @throws typed errors that say what is wrong with directory, address or configuration, and what to do. */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
@@ -30,47 +30,37 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const logger = pino({ level: config.logLevel, base: { node: config.nodeId } }, sink);
   // Nothing may be acknowledged after such a failure: the process ends, now (R1).
   const fatal = (error: unknown): void => {
-    logger.fatal({ err: error }, "the node stops");
+    const isDismissed = error instanceof Dismissed;
+    if (isDismissed)
+      logger.fatal({ cause: error.message }, "the node is no member any more: it stops");
+    else logger.fatal({ err: error }, "the node stops");
     try {
       sink.flushSync();
     } finally {
-      process.exit(exitCodeFatal);
+      process.exit(isDismissed ? exitCodes.dismissed : exitCodes.fatal);
     }
   };
-  const members = new Set(config.members.map((member) => member.id));
   const late: { events?: TransportEvents } = {};
-  const { node, me, incarnations } = await openNode(config, {
+  const node = await openNode(config, {
     disk: new NodeDisk(),
     stores: RocksStore,
     clock: systemClock,
     random: seededRandom(),
     logger,
     fatal,
-    connect: (events, introduction) => {
+    connect: (events, members) => {
       late.events = events;
-      const peers = config.members.filter((member) => member.id !== config.nodeId);
-      return new PeerLinks(peers, {
-        ...introduction,
-        clock: systemClock,
-        logger,
-        members,
-        unreachable: (peer) => events.unreachable(peer),
-      });
+      return new PeerLinks({ members, clock: systemClock, logger, events });
     },
   });
-  const listening = await listen(config, node, logger, {
-    me,
-    members,
-    incarnations,
-    logger,
-    events: late.events,
-  });
+  const listening = await listen(config, node, logger, late.events);
   logger.info(
     {
       version,
       listen: config.listen,
       peerListen: config.peerListen,
-      members: config.members,
+      members: node.members.roster.members,
+      joining: config.join && node.members.membershipIndex === 0,
       applied: node.machine.appliedIndex,
     },
     "serving",
@@ -90,19 +80,18 @@ async function listen(
   config: ServerConfig,
   node: Node,
   logger: Logger,
-  peers: Omit<PeerServiceContext, "events"> & { readonly events: TransportEvents | undefined },
+  events: TransportEvents | undefined,
 ): Promise<readonly Listening[]> {
-  const { clusterId, members, tickMs, outboxBytesMax } = config;
-  const { events } = peers;
+  const { clusterId, tickMs, outboxBytesMax } = config;
+  const { members } = node;
   const listening: Listening[] = [];
   try {
     if (events === undefined) throw new Error("the node did not connect its transport");
-    listening.push(await servePeers(config.peerListen, { ...peers, events }));
+    listening.push(await servePeers(config.peerListen, { members, logger, events }));
     const clients = {
       node,
       clock: systemClock,
       clusterId,
-      members,
       version,
       tickMs,
       outboxBytesMax,

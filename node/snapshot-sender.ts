@@ -16,7 +16,6 @@ import { assert } from "./assert.ts";
 import type { Clock } from "./clock.ts";
 import { chunkSum, encodeChunk } from "./snapshot-chunk.ts";
 
-const chunkBytes = 512 * 1024;
 /** An open snapshot holds back RocksDB's compaction: not longer than this without anybody reading it. */
 const idleMs = 60_000;
 
@@ -35,6 +34,8 @@ interface Transfer {
 }
 
 interface Sources {
+  /** Rows in one chunk; the last of them may exceed it. */
+  readonly chunkBytes: number;
   readonly store: () => OrderedStore;
   readonly idAt: (index: number) => SnapshotId;
   readonly chainAt: (index: number) => Promise<number | undefined>;
@@ -120,7 +121,7 @@ export class SnapshotSender {
     let bytes = 0;
     let ended = false;
     try {
-      while (bytes < chunkBytes && !ended) {
+      while (bytes < this.#sources.chunkBytes && !ended) {
         if (transfer.pending.length === 0) {
           const next = await transfer.batches.next();
           ended = next.done === true;
@@ -128,7 +129,7 @@ export class SnapshotSender {
         }
         let taken = 0;
         for (const row of transfer.pending) {
-          if (bytes >= chunkBytes) break;
+          if (bytes >= this.#sources.chunkBytes) break;
           rows.push(row);
           bytes += row.key.length + row.value.length + 8;
           taken += 1;

@@ -10,6 +10,11 @@ export class NotLeading extends Error {
   override readonly name = "NotLeading";
 }
 
+/** As many reads as may wait do so already: later. */
+export class TooManyReads extends Error {
+  override readonly name = "TooManyReads";
+}
+
 interface Read {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -34,12 +39,13 @@ export class Waiting {
 
   /** The outcomes of reads: confirmed at an index, or not any more. */
   confirmed(outcomes: readonly ReadOutcome[], applied: number): void {
-    for (const { id, index } of outcomes) {
+    for (const { id, index, reason } of outcomes) {
       const read = this.#reads.get(id);
       if (read === undefined) continue;
       if (index === undefined) {
         this.#reads.delete(id);
-        read.reject(new NotLeading("leadership was lost"));
+        if (reason === undefined) read.reject(new NotLeading("leadership was lost"));
+        else read.reject(new TooManyReads("too many reads wait already"));
       } else read.index = index;
     }
     if (outcomes.length > 0) this.applied(applied);

@@ -1,12 +1,28 @@
 // Domain → API, nowhere else: what a delivery, a queue, an id look like outside.
 
 import { decodeContent, type DeliveryBytes } from "../proto/frame.ts";
-import type { Bytes, Grant, QueueInfo, StoredMessage } from "../queue/index.ts";
+import {
+  partsOfMessageRow,
+  rowOfMessageId,
+  type Bytes,
+  type Grant,
+  type QueueInfo,
+  type StoredMessage,
+} from "../queue/index.ts";
+import { assert } from "./assert.ts";
 import { textOf } from "./door.ts";
 
 /** <queue id>/<key>/<key_seq>. */
 export function messageIdBytes(queueId: number, lane: Bytes, keySeq: number): Bytes {
   return `${queueId}/${lane}/${keySeq}`;
+}
+
+/** In the rows a message is named by where it lies, which is no text. */
+function messageIdOfLetter(id: Bytes): Bytes {
+  const row = rowOfMessageId(id);
+  const place = row === undefined ? undefined : partsOfMessageRow(row);
+  assert(place !== undefined, "a dead letter names the message that it was");
+  return messageIdBytes(place.queueId, place.lane, place.keySeq);
 }
 
 const causes = { exhausted: "EXHAUSTED", rejected: "REJECTED" } as const;
@@ -36,7 +52,7 @@ export function deliveryBytes(grant: Grant, message: StoredMessage): DeliveryByt
             attempts: deadLetter.attempts,
             error: textOf(deadLetter.error),
             queue: deadLetter.queue,
-            messageIdBytes: deadLetter.messageId,
+            messageIdBytes: messageIdOfLetter(deadLetter.messageId),
           },
   };
 }

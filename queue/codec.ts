@@ -12,6 +12,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { readCommand, writeCommand } from "./command-codec.ts";
 import type { Command, Origin } from "./command.ts";
+import { NewerRules } from "./version.ts";
 
 const formatVersion = 1;
 const headerBytes = 15;
@@ -81,7 +82,7 @@ export class EntryWriter {
 export function decodeEntry(payload: Uint8Array): LogEntry {
   const reader = new ByteReader(payload);
   const version = reader.u8();
-  if (version !== formatVersion) throw new Error(`queue: log entry of version ${version}`);
+  if (version !== formatVersion) throw new NewerRules(`a log entry of format ${version}`);
   const group = reader.u16();
   const time = reader.f64();
   const count = reader.u32();

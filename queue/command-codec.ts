@@ -12,6 +12,7 @@ import {
   writeOptions,
   writeRefusal,
 } from "./value-codec.ts";
+import { NewerRules } from "./version.ts";
 
 export const kindNumber = {
   "open-session": 1,
@@ -30,6 +31,7 @@ export const kindNumber = {
   settle: 14,
   tick: 15,
   refuse: 16,
+  "raise-version": 17,
 } as const satisfies Record<Command["kind"], number>;
 
 const settlementNumber = { ack: 1, nack: 2, release: 3, reject: 4, extend: 5 } as const;
@@ -94,6 +96,9 @@ export function writeCommand(writer: ByteWriter, origin: Origin, command: Comman
     case "settle":
       writeLease(writer, command.lease);
       writeSettlement(writer, command.settlement);
+      return;
+    case "raise-version":
+      writer.int(command.version);
       return;
     case "refuse":
       writeRefusal(writer, command.refusal);
@@ -169,8 +174,10 @@ function readConsuming(reader: ByteReader, kind: number): Command {
       return { kind: "tick" };
     case kindNumber.refuse:
       return { kind: "refuse", refusal: readRefusal(reader) };
+    case kindNumber["raise-version"]:
+      return { kind: "raise-version", version: reader.int() };
     default:
-      throw new Error(`queue: unknown command ${kind}: written by newer rules than this node has`);
+      throw new NewerRules(`a command of kind ${kind}`);
   }
 }
 

@@ -122,6 +122,8 @@ export type Command =
   | { readonly kind: "settle"; readonly lease: LeaseRef; readonly settlement: Settlement }
   /** Lets cluster time pass. */
   | { readonly kind: "tick" }
+  /** Every member knows these rules: from here on they apply (version.ts). Not above the present version: nothing happens. */
+  | { readonly kind: "raise-version"; readonly version: number }
   /** Refused at the door; goes through the log so that its sequence number is used up and its answer remembered. */
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
@@ -139,7 +141,9 @@ export type Reason =
   | "KEY_REQUIRED"
   | "TOO_LARGE"
   | "TOO_MANY_IN_FLIGHT"
-  | "MALFORMED";
+  | "MALFORMED"
+  | "VERSION_TOO_OLD"
+  | "DISK_WATERMARK";
 
 export interface Refusal {
   readonly reason: Reason;
@@ -151,7 +155,7 @@ export interface Refusal {
   readonly currentToken: number;
   /** STALE_LEASE: READY | LEASED | RETRYING | PARKED | SETTLED; else empty. */
   readonly state: string;
-  /** QUEUE_FULL, TOO_MANY_IN_FLIGHT: milliseconds to wait before another try; else 0. */
+  /** QUEUE_FULL, TOO_MANY_IN_FLIGHT, DISK_WATERMARK: milliseconds to wait before another try; else 0. */
   readonly retryAfterMs: number;
 }
 

@@ -1,5 +1,5 @@
 // The door of queue/.
-export { Machine, leaseClockStepMaxMs, type SessionInfo } from "./machine.ts";
+export { Machine, checkpointEvery, leaseClockStepMaxMs, type SessionInfo } from "./machine.ts";
 export { Loader } from "./loader.ts";
 export { EntryWriter, decodeEntry, type LogEntry, type LogRecord } from "./codec.ts";
 export { decodeMessage, decodeMeta } from "./row-codec.ts";
@@ -26,6 +26,7 @@ export {
 } from "./options.ts";
 export { MemoryStore } from "./memory-store.ts";
 export { violations } from "./invariants.ts";
-export type { Completion, Effects } from "./state.ts";
+export { diskWatermarkSince, NewerRules, rulesVersionMax } from "./version.ts";
+export type { Checkpoint, Completion, Effects } from "./state.ts";
 export type * from "./command.ts";
 export type * from "./store.ts";

@@ -17,6 +17,7 @@ import { Consumer, Flight, flightState, Lane, Queue, Receive, Session, State } f
 import type { Taker } from "./state.ts";
 import type { Bytes } from "./store.ts";
 import { deadlineAfter } from "./timers.ts";
+import { NewerRules } from "./version.ts";
 
 export class Loader {
   private readonly state: State;
@@ -59,7 +60,7 @@ export class Loader {
         this.flight(readU32(key, 1), readU48(key, 5), value);
         return;
       default:
-        throw new Error("queue: a row of an unknown family: written by newer rules");
+        throw new NewerRules("a row of an unknown family");
     }
   }
 
@@ -85,8 +86,8 @@ export class Loader {
   }
 
   private meta(value: Uint8Array): void {
-    const meta = rows.decodeMeta(value);
     const state = this.state;
+    const meta = rows.decodeMeta(value, state.rules.versionMax);
     state.appliedIndex = meta.appliedIndex;
     state.clusterTime = meta.clusterTime;
     state.leaseClock = meta.leaseClock;
@@ -95,6 +96,7 @@ export class Loader {
     state.nextSession = meta.nextSession;
     state.nextQueue = meta.nextQueue;
     state.digest = new Digest(meta.high, meta.low);
+    state.version = meta.version;
   }
 
   private queue(id: number, value: Uint8Array): void {

@@ -7,6 +7,9 @@
 //       most per entry. Time in which no entry came, without a leader or by a jump of a wall clock, ends no lease (P7).
 //       So whoever leads proposes a tick at least every second while nextDeadline is defined.
 //   M5. Rows are handed out between entries only, together with the applied index (R4, F6).
+//   M6. The version of the rules is state: a command raises it, nothing lowers it, the rows keep it. A command of a later
+//       version is refused, on every node alike; a version that this release does not know throws (G5).
+//   M7. The digests of the last few whole multiples of checkpointEvery are kept, for comparison at an equal index (R9).
 
 import { recall, remember } from "./answers.ts";
 import { assert } from "./assert.ts";
@@ -26,13 +29,21 @@ import { done, needsSession } from "./refusal.ts";
 import { admit, attach, endSession, expired, fireSession } from "./session.ts";
 import { leasesOf, openSession, showLife } from "./session.ts";
 import { fireFlight, settleLease } from "./settle.ts";
-import { Flight, Receive, Session, State, type Effects } from "./state.ts";
+import { Flight, Receive, Session, State, type Checkpoint, type Effects } from "./state.ts";
 import type { Bytes, Write } from "./store.ts";
 import { takeWrites } from "./take-writes.ts";
 import type { Timer } from "./timers.ts";
 import { reasonNumber } from "./value-codec.ts";
+import { raiseVersion, refusalByVersion } from "./version.ts";
 
 export const leaseClockStepMaxMs = 2000;
+
+/**
+ * Entries between two checkpoints: tens of milliseconds of a busy cluster, so that the last eight still overlap when one
+ * node is thousands of entries behind. A quiet cluster compares where everybody stands.
+ */
+export const checkpointEvery = 1024;
+const checkpointsMax = 8;
 
 export interface SessionInfo {
   readonly id: number;
@@ -125,6 +136,7 @@ export class Machine {
     state.appliedIndex = state.entry.index;
     state.entry = undefined;
     state.rows.entryDone();
+    this.checkpoint();
   }
 
   /** An entry that is not for the queues was committed: the applied index moves, nothing else does. */
@@ -132,6 +144,7 @@ export class Machine {
     assert(this.state.entry === undefined, "an entry is skipped inside another");
     assert(index > this.state.appliedIndex, "an entry is skipped twice");
     this.state.appliedIndex = index;
+    this.checkpoint();
   }
 
   // After apply.
@@ -193,6 +206,20 @@ export class Machine {
     return this.state.digest.hex;
   }
 
+  /** M7, oldest first. Empty after a start: what was before is compared by what follows from it. */
+  get checkpoints(): readonly Checkpoint[] {
+    return this.state.checkpoints;
+  }
+
+  /** Of the rules that apply, and the newest that this release knows (M6). */
+  get version(): number {
+    return this.state.version;
+  }
+
+  get versionMax(): number {
+    return this.state.rules.versionMax;
+  }
+
   /** Milliseconds of the lease clock until something is due; undefined: nothing is. */
   nextDeadline(): number | undefined {
     const next = this.state.timers.next();
@@ -249,6 +276,13 @@ export class Machine {
     return recall(session, sequence) ?? "pending";
   }
 
+  private checkpoint(): void {
+    const { appliedIndex, digest, checkpoints } = this.state;
+    if (appliedIndex % checkpointEvery !== 0) return;
+    checkpoints.push({ index: appliedIndex, digest: digest.hex });
+    if (checkpoints.length > checkpointsMax) checkpoints.shift();
+  }
+
   private clusterTimeAt(at: LogPosition): number {
     assert(Number.isFinite(at.time), "a stamp that is not a time");
     return Math.max(this.state.clusterTime + 1, Math.floor(at.time));
@@ -303,6 +337,8 @@ export class Machine {
     command: Command,
   ): Reply | undefined {
     const state = this.state;
+    const tooOld = refusalByVersion(state, command.kind);
+    if (tooOld !== undefined) return tooOld;
     switch (command.kind) {
       case "enqueue":
         return enqueue(state, command.queue, command.message);
@@ -341,6 +377,8 @@ export class Machine {
         return { kind: "refused", refusal: command.refusal };
       case "tick":
         return done;
+      case "raise-version":
+        return raiseVersion(state, command.version);
     }
   }
 

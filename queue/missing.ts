@@ -44,6 +44,7 @@ export function missingForCommand(state: State, command: Command): readonly Byte
     case "receive":
     case "tick":
     case "refuse":
+    case "raise-version":
       return none;
   }
 }

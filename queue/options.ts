@@ -4,6 +4,7 @@
 import type { Ordering, QueueOptions, Refusal } from "./command.ts";
 import { refusal } from "./refusal.ts";
 import { optionNames } from "./value-codec.ts";
+import { rulesVersionMax, type CommandsSince } from "./version.ts";
 
 /** Bounds of single values, for whoever checks them at the door. */
 export const bounds = {
@@ -33,6 +34,9 @@ export interface Rules {
   readonly pendingReceivesMax: number;
   readonly consumersPerSessionMax: number;
   readonly retryAfterMs: number;
+  /** The newest version of the rules that is known here, and from which on a command may be used (version.ts). */
+  readonly versionMax: number;
+  readonly commandsSince: CommandsSince;
 }
 
 export const standardRules: Rules = {
@@ -42,6 +46,8 @@ export const standardRules: Rules = {
   pendingReceivesMax: 100_000,
   consumersPerSessionMax: 10_000,
   retryAfterMs: 1000,
+  versionMax: rulesVersionMax,
+  commandsSince: {},
 };
 
 /** Limits of one node's memory: without influence on any outcome. */

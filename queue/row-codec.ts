@@ -15,10 +15,15 @@ import type {
   SettledBy,
   State,
 } from "./state.ts";
+import { standardRules } from "./options.ts";
 import { readAnswer, readOptions, writeAnswer, writeOptions } from "./value-codec.ts";
+import { NewerRules } from "./version.ts";
 
-/** Of all rows; in the meta row. */
-const rowFormat = 1;
+/**
+ * Of all rows; in the meta row. The second says the version of the rules too, and begins when that is first raised: a
+ * release that knows no versions reads the rows of version 0, and refuses all others (G5).
+ */
+const rowFormat = { unversioned: 1, versioned: 2 } as const;
 export const answersPerBlock = 32;
 
 const ends: readonly Grant["redelivery"][] = [
@@ -71,7 +76,7 @@ function readDeadLetter(reader: ByteReader): DeadLetter | undefined {
 }
 
 export function encodeMeta(writer: ByteWriter, state: State): void {
-  writer.u16(rowFormat);
+  writer.u16(state.version === 0 ? rowFormat.unversioned : rowFormat.versioned);
   writer.int(state.appliedIndex);
   writer.int(state.clusterTime);
   writer.int(state.leaseClock);
@@ -81,6 +86,7 @@ export function encodeMeta(writer: ByteWriter, state: State): void {
   writer.int(state.nextQueue);
   writer.u32(state.digest.high);
   writer.u32(state.digest.low);
+  if (state.version > 0) writer.int(state.version);
 }
 
 export interface MetaRow {
@@ -93,13 +99,19 @@ export interface MetaRow {
   readonly nextQueue: number;
   readonly high: number;
   readonly low: number;
+  readonly version: number;
 }
 
-export function decodeMeta(value: Uint8Array): MetaRow {
+/** @throws {NewerRules} for a state of rules that this release does not know. */
+export function decodeMeta(
+  value: Uint8Array,
+  versionMax: number = standardRules.versionMax,
+): MetaRow {
   const reader = new ByteReader(value);
   const format = reader.u16();
-  if (format !== rowFormat) throw new Error(`queue: rows of format ${format}`);
-  return {
+  if (format !== rowFormat.unversioned && format !== rowFormat.versioned)
+    throw new NewerRules(`rows of format ${format}`);
+  const meta = {
     appliedIndex: reader.int(),
     clusterTime: reader.int(),
     leaseClock: reader.int(),
@@ -109,7 +121,10 @@ export function decodeMeta(value: Uint8Array): MetaRow {
     nextQueue: reader.int(),
     high: reader.u32(),
     low: reader.u32(),
+    version: format === rowFormat.versioned ? reader.int() : 0,
   };
+  if (meta.version > versionMax) throw new NewerRules(`a state of version ${meta.version}`);
+  return meta;
 }
 
 export function encodeQueue(writer: ByteWriter, queue: Queue): void {

@@ -282,6 +282,12 @@ export interface Effects {
   readonly endedSessions: readonly number[];
 }
 
+/** The digest as it was right after an entry. */
+export interface Checkpoint {
+  readonly index: number;
+  readonly digest: string;
+}
+
 export class State {
   readonly limits: Limits;
   readonly rules: Rules;
@@ -300,6 +306,10 @@ export class State {
   /** Queues in which somebody may now get something, in the order in which that came about. */
   readonly touched: Queue[] = [];
   digest = new Digest();
+  /** Newest last: what replicas compare (machine.ts M7). */
+  readonly checkpoints: Checkpoint[] = [];
+  /** Of the rules that apply (version.ts). */
+  version = 0;
   appliedIndex = 0;
   /** The entry being applied, with its cluster time; undefined between entries. */
   entry: LogPosition | undefined = undefined;

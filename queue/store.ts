@@ -34,10 +34,10 @@ export interface StoreSnapshot extends OrderedReader {
 }
 
 export interface OrderedStore extends OrderedReader {
-  /** All or nothing, in order. Survives the end of the process, not the loss of power: see flush. Any error is fatal (F2). */
+  /** All or nothing, in order: what a later open finds are the first so many of them. Survives by flush only. Any error is fatal (F2). */
   write(writes: readonly Write[]): Promise<void>;
   snapshot(): StoreSnapshot;
-  /** Everything written before this call survives the loss of power when it returns. */
+  /** Everything written before this call survives the end of the process and the loss of power when it returns. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }

@@ -39,6 +39,8 @@ const reasons: readonly Reason[] = [
   "TOO_LARGE",
   "TOO_MANY_IN_FLIGHT",
   "MALFORMED",
+  "VERSION_TOO_OLD",
+  "DISK_WATERMARK",
 ];
 
 function writeOne<T>(writer: ByteWriter, all: readonly T[], value: T): void {

@@ -138,8 +138,8 @@ export class Connection {
 
   // I3: after a pause of this process the answers lie in the socket. Let them be read before the watchdog barks.
   #lookAgain(stillSilent: () => boolean): void {
-    setImmediate(() =>
-      setImmediate(() => {
+    this.#clock.soon(() =>
+      this.#clock.soon(() => {
         if (this.#state === "ended" || !stillSilent()) return;
         this.#end(unavailable(`${this.endpoint} accepts, but does not answer`), true);
       }),

@@ -19,10 +19,23 @@ const codes: Readonly<Record<Reason, status>> = {
   STALE_LEASE: status.FAILED_PRECONDITION,
   SEQUENCE_GAP: status.FAILED_PRECONDITION,
   QUEUE_NOT_EMPTY: status.FAILED_PRECONDITION,
+  VERSION_TOO_OLD: status.FAILED_PRECONDITION,
+  TRANSFERRING: status.UNAVAILABLE,
+  MEMBERSHIP_CHANGE_PENDING: status.FAILED_PRECONDITION,
+  MEMBER_LAGGING: status.FAILED_PRECONDITION,
+  QUORUM_AT_RISK: status.FAILED_PRECONDITION,
+  LAST_VOTER: status.FAILED_PRECONDITION,
+  TOO_MANY_MEMBERS: status.FAILED_PRECONDITION,
+  ID_USED: status.FAILED_PRECONDITION,
+  NOT_A_VOTER: status.FAILED_PRECONDITION,
+  TRANSFER_FAILED: status.ABORTED,
+  MEMBER_EXISTS: status.ALREADY_EXISTS,
+  MEMBER_NOT_FOUND: status.NOT_FOUND,
   REVISION_CONFLICT: status.ABORTED,
   QUEUE_DIFFERS: status.ALREADY_EXISTS,
   QUEUE_FULL: status.RESOURCE_EXHAUSTED,
   TOO_MANY_IN_FLIGHT: status.RESOURCE_EXHAUSTED,
+  DISK_WATERMARK: status.RESOURCE_EXHAUSTED,
   KEY_REQUIRED: status.INVALID_ARGUMENT,
   TOO_LARGE: status.INVALID_ARGUMENT,
   MALFORMED: status.INVALID_ARGUMENT,
@@ -58,6 +71,17 @@ export function refused(refusal: Refusal): WireError {
     state,
     code: codes[reason],
   };
+}
+
+/** A call of administration that would be unsafe or cannot be meant. */
+export function adminRefused(
+  reason: Reason,
+  field: string,
+  message: string,
+  retryAfterMs = 0,
+): WireError {
+  const code = codes[reason];
+  return { ...nothing, reason, outcome: "NOT_APPLIED", field, message, retryAfterMs, code };
 }
 
 export interface Whereabouts {

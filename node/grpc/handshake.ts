@@ -1,67 +1,67 @@
-// Who may speak to whom (R5, C7): checked by both ends of a peer link before the first frame.
+// Introductions and refusals (../introduction.ts) as the metadata of a peer link: said in the headers by both ends, refused in
+// the trailers.
 
-import { Metadata } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import type { NodeId } from "../../raft/index.ts";
+import type { Introduction, Refusal, Self } from "../introduction.ts";
 
-const protocol = "1";
-const group = "0";
-
-export interface Speaker {
-  readonly clusterId: string;
-  readonly nodeId: NodeId;
-  readonly incarnation: string;
-}
-
-export function introduce(speaker: Speaker, to: NodeId): Metadata {
+export function introductionMetadata(said: Introduction): Metadata {
   const metadata = new Metadata();
-  metadata.set("raftq-protocol", protocol);
-  metadata.set("raftq-cluster", speaker.clusterId);
-  metadata.set("raftq-group", group);
-  metadata.set("raftq-node", String(speaker.nodeId));
-  metadata.set("raftq-incarnation", speaker.incarnation);
-  metadata.set("raftq-to", String(to));
+  metadata.set("raftq-protocol", said.protocol);
+  metadata.set("raftq-cluster", said.clusterId);
+  metadata.set("raftq-group", said.group);
+  metadata.set("raftq-node", String(said.nodeId));
+  metadata.set("raftq-incarnation", said.incarnation);
+  metadata.set("raftq-to", String(said.to));
+  metadata.set("raftq-peer-address", said.peer);
+  metadata.set("raftq-client-address", said.client);
+  metadata.set("raftq-membership", String(said.membershipIndex));
   return metadata;
 }
 
-/** Remembers which disk belongs to which member: the first one seen is the one. */
-export interface Incarnations {
-  known(peer: NodeId): string | undefined;
-  remember(peer: NodeId, incarnation: string): void;
+/** Whatever was said: what is missing is empty or 0, and judged as such. */
+export function introductionOf(metadata: Metadata): Introduction {
+  return {
+    protocol: text(metadata, "protocol"),
+    clusterId: text(metadata, "cluster"),
+    group: text(metadata, "group"),
+    nodeId: number(metadata, "node"),
+    incarnation: text(metadata, "incarnation"),
+    to: number(metadata, "to"),
+    peer: text(metadata, "peer-address"),
+    client: text(metadata, "client-address"),
+    membershipIndex: number(metadata, "membership"),
+  };
 }
 
-/** The peer's number, or the sentence with which it is refused. */
-export function checkIntroduction(
-  metadata: Metadata,
-  me: Speaker,
-  members: ReadonlySet<NodeId>,
-  incarnations: Incarnations,
-): { peer: NodeId } | { refusal: string } {
-  const said = (name: string): string => String(metadata.get(`raftq-${name}`)[0] ?? "");
-  if (said("protocol") !== protocol)
-    return {
-      refusal: `peer protocol ${said("protocol") || "none"}; node ${me.nodeId} speaks ${protocol}: run the same version of raftq on all members`,
-    };
-  if (said("cluster") !== me.clusterId)
-    return {
-      refusal: `cluster ${said("cluster")}; node ${me.nodeId} is in cluster ${me.clusterId}: check --cluster-id and --member`,
-    };
-  if (said("group") !== group) return { refusal: `group ${said("group")}; expected ${group}` };
-  if (said("to") !== String(me.nodeId))
-    return {
-      refusal: `a call for node ${said("to")} reached node ${me.nodeId}: check the addresses in --member`,
-    };
-  const peer = Number(said("node"));
-  if (!members.has(peer))
-    return { refusal: `node ${said("node")} is not a member of cluster ${me.clusterId}` };
-  const incarnation = said("incarnation");
-  if (!/^[!-~]{1,64}$/.test(incarnation))
-    return { refusal: `node ${peer} does not say which disk it has` };
-  const known = incarnations.known(peer);
-  if (known !== undefined && known !== incarnation) {
-    return {
-      refusal: `node ${peer} comes with another disk than the one it had (${incarnation}, known ${known}): a node that lost its data must not vote under its old number. Restore its data directory, or replace the node under a new number`,
-    };
-  }
-  if (known === undefined) incarnations.remember(peer, incarnation);
-  return { peer };
+/** The end of a link whose caller is refused. */
+export function refusalStatus(
+  { kind, message, final }: Refusal,
+  self: Self,
+): { readonly code: status; readonly details: string; readonly metadata: Metadata } {
+  const metadata = new Metadata();
+  metadata.set("raftq-refusal", kind);
+  metadata.set("raftq-final", final ? "1" : "0");
+  metadata.set("raftq-cluster", self.clusterId);
+  metadata.set("raftq-node", String(self.nodeId));
+  return { code: status.FAILED_PRECONDITION, details: message, metadata };
+}
+
+/** Whether the member that was called says, for good, that this node is none: not whoever else may answer there (IN5). */
+export function isDismissal(metadata: Metadata | undefined, self: Self, called: NodeId): boolean {
+  return (
+    metadata !== undefined &&
+    text(metadata, "final") === "1" &&
+    text(metadata, "cluster") === self.clusterId &&
+    number(metadata, "node") === called
+  );
+}
+
+function text(metadata: Metadata, name: string): string {
+  return String(metadata.get(`raftq-${name}`)[0] ?? "");
+}
+
+function number(metadata: Metadata, name: string): number {
+  const said = text(metadata, name);
+  return /^\d{1,15}$/.test(said) ? Number(said) : 0;
 }

@@ -1,16 +1,18 @@
 // Links to the other members: one stream each, kept open for ever.
 //   P1. What waits for a link is bounded in bytes; beyond that messages are dropped and the peer is reported unreachable.
 //   P2. A link that does not open within `connectMs`, or takes no bytes for `stalledMs`, is cut and tried again (H5).
+//   P3. There is a link to whom the members say (ME1): opened, moved and closed as they change.
 
-import { Client, credentials, type ClientDuplexStream } from "@grpc/grpc-js";
+import { Client, credentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { raftService } from "../../proto/load.ts";
-import type { Message, NodeId } from "../../raft/index.ts";
+import type { NodeId } from "../../raft/index.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { MemberAddress } from "../config.ts";
+import type { Members } from "../members.ts";
 import { encodeMessage } from "../peer-codec.ts";
-import type { Transport } from "../transport.ts";
-import { checkIntroduction, introduce, type Incarnations, type Speaker } from "./handshake.ts";
+import type { PeerMessage } from "../peer-report.ts";
+import type { Transport, TransportEvents } from "../transport.ts";
+import { introductionMetadata, introductionOf, isDismissal } from "./handshake.ts";
 import { peerFrame } from "./peer-frame.ts";
 
 const connectMs = 1_000;
@@ -18,6 +20,8 @@ const stalledMs = 2_000;
 const retryMs = { first: 20, max: 500 } as const;
 const waitingBytesMax = 32 * 1024 * 1024;
 const frameBytesMax = 1024 * 1024;
+/** A peer that cannot be reached is news only after so long: members that start together find each other down at first. */
+const quietMs = 5_000;
 
 const channelOptions = {
   "grpc.keepalive_time_ms": 1_000,
@@ -34,16 +38,15 @@ const channelOptions = {
 type LinkStream = ClientDuplexStream<Buffer, Buffer>;
 
 interface LinkContext {
-  readonly me: Speaker;
+  readonly members: Members;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly members: ReadonlySet<NodeId>;
-  readonly incarnations: Incarnations;
-  unreachable(peer: NodeId): void;
+  readonly events: Pick<TransportEvents, "unreachable" | "dismissed">;
 }
 
 class Link {
-  readonly #peer: MemberAddress;
+  readonly #peer: NodeId;
+  readonly address: string;
   readonly #context: LinkContext;
   #state: "closed" | "connecting" | "open" | "stopped" = "closed";
   #client: Client | undefined;
@@ -55,20 +58,25 @@ class Link {
   #waitingBytes = 0;
   #flushing = false;
   #blocked = false;
+  /** The last one that was logged, with its level. */
   #complaint = "";
+  /** A complaint is a warning from then on. */
+  #warnFromMs: number;
 
-  constructor(peer: MemberAddress, context: LinkContext) {
+  constructor(peer: NodeId, address: string, context: LinkContext) {
     this.#peer = peer;
+    this.address = address;
     this.#context = context;
+    this.#warnFromMs = context.clock.monotonicMs() + quietMs;
     this.#connect();
   }
 
-  send(message: Message): void {
+  send(message: PeerMessage): void {
     if (this.#state !== "open") return;
     const bytes = encodeMessage(message);
     if (this.#waitingBytes + bytes.length > waitingBytesMax) {
       this.#drop();
-      this.#context.unreachable(this.#peer.id);
+      this.#context.events.unreachable(this.#peer);
       return;
     }
     this.#waiting.push(bytes);
@@ -86,6 +94,26 @@ class Link {
     this.#stream?.cancel();
     this.#client?.close();
     this.#drop();
+  }
+
+  /** Ends it after what was said: the last words to a member that leaves (C8). */
+  finish(): void {
+    const stream = this.#stream;
+    const client = this.#client;
+    if (this.#state !== "open" || stream === undefined || client === undefined) {
+      this.stop();
+      return;
+    }
+    this.#flush();
+    this.#state = "stopped";
+    this.#watchdog?.stop();
+    this.#drop();
+    const closing = this.#context.clock.after(stalledMs, () => client.close());
+    stream.once("end", () => {
+      closing.stop();
+      client.close();
+    });
+    stream.end();
   }
 
   #flush(): void {
@@ -114,43 +142,46 @@ class Link {
 
   #connect(): void {
     this.#state = "connecting";
-    const client = new Client(this.#peer.peer, credentials.createInsecure(), channelOptions);
+    const { members } = this.#context;
+    const client = new Client(this.address, credentials.createInsecure(), channelOptions);
     const { path, requestSerialize, responseDeserialize } = raftService.Link;
     const stream: LinkStream = client.makeBidiStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
-      introduce(this.#context.me, this.#peer.id),
+      introductionMetadata(members.introduce(this.#peer)),
     );
     this.#client = client;
     this.#stream = stream;
     this.#watch(connectMs, `did not answer within ${connectMs} ms`);
     stream.on("metadata", (metadata) => {
-      const checked = checkIntroduction(
-        metadata,
-        this.#context.me,
-        this.#context.members,
-        this.#context.incarnations,
-      );
-      if ("refusal" in checked) {
-        this.#broken(stream, checked.refusal);
+      if (stream !== this.#stream || this.#state === "stopped") return;
+      const said = introductionOf(metadata);
+      if (said.nodeId !== this.#peer) {
+        this.#broken(stream, `answers as node ${said.nodeId}`);
         return;
       }
-      if (checked.peer !== this.#peer.id) {
-        this.#broken(stream, `answers as node ${checked.peer}`);
+      const refusal = members.meet(said);
+      if (refusal !== undefined) {
+        this.#broken(stream, refusal.message, true);
         return;
       }
       this.#watchdog?.stop();
       this.#state = "open";
       this.#retryMs = retryMs.first;
       this.#complaint = "";
-      this.#context.logger.info(
-        { peer: this.#peer.id, address: this.#peer.peer },
-        "peer link open",
-      );
+      this.#warnFromMs = 0;
+      this.#context.logger.info({ peer: this.#peer, address: this.address }, "peer link open");
     });
     stream.on("data", () => undefined);
-    stream.on("error", (error) => this.#broken(stream, error.message));
+    stream.on("error", (error: ServiceError) => {
+      // Never set on errors that grpc-js makes itself.
+      const metadata = error.metadata as ServiceError["metadata"] | undefined;
+      const isRefusal = metadata?.get("raftq-refusal")[0] !== undefined;
+      if (isDismissal(metadata, members.self, this.#peer))
+        this.#context.events.dismissed(`node ${this.#peer} says: ${error.details}`);
+      this.#broken(stream, isRefusal ? error.details : error.message, isRefusal);
+    });
     stream.on("end", () => this.#broken(stream, "closed by the peer"));
   }
 
@@ -160,7 +191,8 @@ class Link {
     this.#watchdog = this.#context.clock.after(ms, () => stream && this.#broken(stream, complaint));
   }
 
-  #broken(stream: LinkStream, complaint: string): void {
+  /** `refused`: by one of the two ends, which does not go away by itself. */
+  #broken(stream: LinkStream, complaint: string, refused = false): void {
     if (stream !== this.#stream || this.#state === "stopped") return;
     const wasOpen = this.#state === "open";
     this.#state = "closed";
@@ -170,16 +202,21 @@ class Link {
     this.#client?.close();
     this.#blocked = false;
     this.#drop();
-    // Said once per cause: a peer that is down for an hour is one line, not seventy thousand.
-    if (complaint !== this.#complaint)
-      this.#context.logger.warn(
-        { peer: this.#peer.id, address: this.#peer.peer, cause: complaint },
-        "peer link down",
-      );
-    this.#complaint = complaint;
-    if (wasOpen) this.#context.unreachable(this.#peer.id);
+    this.#complain(complaint, refused);
+    if (wasOpen) this.#context.events.unreachable(this.#peer);
     this.#retry = this.#context.clock.after(this.#retryMs, () => this.#connect());
     this.#retryMs = Math.min(this.#retryMs * 2, retryMs.max);
+  }
+
+  /** Said once per cause and level: a peer that is down for an hour is a line or two, not seventy thousand. */
+  #complain(cause: string, refused: boolean): void {
+    const isNews = refused || this.#context.clock.monotonicMs() >= this.#warnFromMs;
+    const level = isNews ? "warn" : "info";
+    const complaint = `${level} ${cause}`;
+    if (complaint === this.#complaint) return;
+    this.#complaint = complaint;
+    const fields = { peer: this.#peer, address: this.address, cause };
+    this.#context.logger[level](fields, "peer link down");
   }
 
   #drop(): void {
@@ -190,16 +227,36 @@ class Link {
 
 export class PeerLinks implements Transport {
   readonly #links = new Map<NodeId, Link>();
+  readonly #context: LinkContext;
+  #closed = false;
 
-  constructor(peers: readonly MemberAddress[], context: LinkContext) {
-    for (const peer of peers) this.#links.set(peer.id, new Link(peer, context));
+  constructor(context: LinkContext) {
+    this.#context = context;
+    context.members.onChange(() => this.#follow());
+    this.#follow();
   }
 
-  send(messages: readonly Message[]): void {
+  send(messages: readonly PeerMessage[]): void {
     for (const message of messages) this.#links.get(message.to)?.send(message);
   }
 
+  /** P3. */
+  #follow(): void {
+    if (this.#closed) return;
+    const wanted = this.#context.members.links;
+    for (const [peer, link] of this.#links) {
+      const address = wanted.get(peer);
+      if (address === link.address) continue;
+      if (address === undefined) link.finish();
+      else link.stop();
+      this.#links.delete(peer);
+    }
+    for (const [peer, address] of wanted)
+      if (!this.#links.has(peer)) this.#links.set(peer, new Link(peer, address, this.#context));
+  }
+
   close(): Promise<void> {
+    this.#closed = true;
     for (const link of this.#links.values()) link.stop();
     return Promise.resolve();
   }

@@ -1,7 +1,7 @@
 // The unary calls of raftq.v1.Queue: what was said → a command, its answer → what the loader sends.
 
 import type { Logger } from "pino";
-import { encodeContent, type ContentInput, type WireError } from "../../proto/frame.ts";
+import { encodeContent, type ContentInput } from "../../proto/frame.ts";
 import {
   defaultOptions,
   type Answer,
@@ -32,22 +32,14 @@ import type { Unanswered } from "../proposer.ts";
 import { deliveryObject, messageIdBytes, queueObject } from "../wire.ts";
 import { elsewhere, refused, shuttingDown, unanswered } from "./errors.ts";
 import { formatSession, parseSession } from "./session-id.ts";
+import { TooManyReads } from "../waiting.ts";
+import { Refused } from "./unary.ts";
 
 export interface QueueServiceContext {
   readonly node: Node;
   readonly bodies: Bodies;
   readonly clusterId: string;
   readonly logger: Logger;
-}
-
-/** A call that ends with this error. */
-export class Refused extends Error {
-  readonly error: WireError;
-
-  constructor(error: WireError) {
-    super(error.message);
-    this.error = error;
-  }
 }
 
 interface SaidCaller {
@@ -346,7 +338,8 @@ export class QueueCalls {
       );
     try {
       await this.#context.node.linearizable();
-    } catch {
+    } catch (error) {
+      if (error instanceof TooManyReads) throw new Refused(refused(tooMuch));
       const { node } = this.#context;
       throw new Refused(node.closing ? shuttingDown(node.id) : elsewhere(node.whereabouts));
     }

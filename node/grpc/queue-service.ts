@@ -1,29 +1,12 @@
 // raftq.v1.Queue, the unary calls: for other languages, for tools, for what happens rarely.
 
-import type { sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { Malformed, refusalOf } from "../door.ts";
-import { defect, refused, serviceError } from "./errors.ts";
-import { QueueCalls, Refused, type QueueServiceContext, type Said } from "./queue-calls.ts";
-
-type Unary = (call: ServerUnaryCall<Said, object>, done: sendUnaryData<object>) => void;
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import { QueueCalls, type QueueServiceContext, type Said } from "./queue-calls.ts";
+import { unary as unaryCall } from "./unary.ts";
 
 export function queueService(context: QueueServiceContext): UntypedServiceImplementation {
   const calls = new QueueCalls(context);
-  const unary =
-    (run: (said: Said) => Promise<object>): Unary =>
-    (call, done) => {
-      run(call.request).then(
-        (reply) => done(null, reply),
-        (error: unknown) => {
-          if (error instanceof Malformed) done(serviceError(refused(refusalOf(error))));
-          else if (error instanceof Refused) done(serviceError(error.error));
-          else {
-            context.logger.error({ err: error }, "a call failed for a reason that nobody foresaw");
-            done(serviceError(defect()));
-          }
-        },
-      );
-    };
+  const unary = (run: (said: Said) => Promise<object>) => unaryCall(context.logger, run);
   return {
     CreateQueue: unary((said) => calls.createQueue(said)),
     GetQueue: unary((said) => calls.getQueue(said)),

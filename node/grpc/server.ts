@@ -12,7 +12,6 @@ import {
 } from "../../proto/load.ts";
 import { Bodies } from "../bodies.ts";
 import type { Clock } from "../clock.ts";
-import type { MemberAddress } from "../config.ts";
 import type { Node } from "../node.ts";
 import type { Logger } from "pino";
 import { adminService } from "./admin-service.ts";
@@ -34,7 +33,6 @@ export interface ClientServerContext {
   readonly node: Node;
   readonly clock: Clock;
   readonly clusterId: string;
-  readonly members: readonly MemberAddress[];
   readonly version: string;
   readonly tickMs: number;
   readonly outboxBytesMax: number;
@@ -52,16 +50,12 @@ export interface Listening {
   stop(ms: number): Promise<void>;
 }
 
-export async function serveClients(
-  address: string,
-  context: ClientServerContext,
-): Promise<Listening> {
+/** What answers clients: the services of queue.proto, as gRPC, or whatever carries their calls, has them called. */
+export function clientServices(context: ClientServerContext): {
+  readonly queue: UntypedServiceImplementation;
+  readonly admin: UntypedServiceImplementation;
+} {
   const { node, clusterId } = context;
-  const server = new Server({
-    ...serverOptions,
-    "grpc.max_receive_message_length": clientFrameBytesMax,
-    "grpc.max_send_message_length": -1,
-  });
   const bodies = new Bodies(
     () => node.state,
     (store, error) => node.storeFailed(store, error),
@@ -77,8 +71,22 @@ export async function serveClients(
     ...queueService({ node, bodies, clusterId, logger: context.logger }),
     Connect: (call: Parameters<typeof connect>[1]) => connect(stream, call),
   };
+  return { queue, admin: adminService(context) };
+}
+
+export async function serveClients(
+  address: string,
+  context: ClientServerContext,
+): Promise<Listening> {
+  const { node } = context;
+  const server = new Server({
+    ...serverOptions,
+    "grpc.max_receive_message_length": clientFrameBytesMax,
+    "grpc.max_send_message_length": -1,
+  });
+  const { queue, admin } = clientServices(context);
   server.addService(queueDefinition, queue);
-  server.addService(adminDefinition, adminService(context));
+  server.addService(adminDefinition, admin);
   // The whole node is one service to a health check: SERVING where calls are answered, on the leader.
   const health = new HealthImplementation({
     "": "NOT_SERVING",

@@ -31,6 +31,8 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
+  /** Bytes that may still be written to the file system of this directory. */
+  freeBytes(directory: string): Promise<number>;
 }
 
 /** Reads a whole small file; fails if it is larger than `bytesMax`. */

@@ -2,7 +2,7 @@
 // its own calls have returned: the log does so.
 
 import { constants, fdatasync, writev } from "node:fs";
-import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 
 import type { Disk, DiskFile, OpenMode } from "./disk.ts";
@@ -120,6 +120,11 @@ export class NodeDisk implements Disk {
 
   remove(path: string): Promise<void> {
     return unlink(path);
+  }
+
+  async freeBytes(directory: string): Promise<number> {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
   }
 
   async syncDirectory(path: string): Promise<void> {

@@ -127,6 +127,13 @@ describe("help", () => {
     expect(help).not.toContain("exit-with-stdin");
   });
 
+  test("every command of `raftq cluster` is described, with examples", () => {
+    const cluster = buildProgram().commands.find((command) => command.name() === "cluster");
+    const names = cluster?.commands.map((command) => command.name());
+    expect(names).toEqual(["status", "add", "promote", "remove", "replace", "transfer"]);
+    expect(cluster?.commands.every((command) => command.description() !== "")).toBe(true);
+  });
+
   test("exit codes are documented", () => {
     let text = "";
     const program = buildProgram().configureOutput({ writeOut: (part) => (text += part) });

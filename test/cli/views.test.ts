@@ -98,6 +98,14 @@ function member(nodeId: number, own: Partial<MemberInfo> = {}): MemberInfo {
     lastIndex: -1,
     firstIndex: -1,
     stateDigest: "",
+    peerAddress: `p:${nodeId}`,
+    incarnation: "",
+    caughtUp: false,
+    roundMs: -1,
+    rulesVersion: -1,
+    rulesVersionMax: -1,
+    diskFreeBytes: -1,
+    diskLow: false,
     ...own,
   };
 }
@@ -115,6 +123,9 @@ function view(
       leaderId === undefined ? undefined : { nodeId: leaderId, endpoint: `h:${leaderId}`, term },
     members,
     version: "0.1.0",
+    membershipIndex: 7,
+    membershipCommitted: true,
+    transferTo: 0,
   };
 }
 
@@ -158,6 +169,45 @@ describe("status", () => {
       view(2, 2, [member(1), member(2, { ...own, role: "LEADER" })], 5),
     ]);
     expect(report.leader).toMatchObject({ nodeId: 2, term: 5 });
+  });
+
+  test("rules that are not in force yet, and a full disk, are seen", () => {
+    const upgraded = { ...own, rulesVersion: 1, rulesVersionMax: 2, diskFreeBytes: 5 * 2 ** 20 };
+    const text = statusText(
+      reportOf([
+        view(1, 1, [
+          member(1, { ...upgraded, rulesVersionMax: 1 }),
+          member(2, { ...upgraded, diskLow: true }),
+        ]),
+      ]),
+      plain,
+    );
+    expect(text).toMatch(/ 1 +5 MiB\n/);
+    expect(text).toMatch(/ 1 of 2 +5 MiB LOW$/);
+  });
+
+  test("learners, a change that is not committed and a transfer are told", () => {
+    const members = [
+      member(1, { ...own, role: "LEADER" }),
+      member(2, { voter: false, role: "LEARNER", caughtUp: true }),
+      member(3, { voter: false, role: "LEARNER" }),
+    ];
+    const leader = view(1, 1, members);
+    const learners = [2, 3].map((id) => view(id, 1, [member(id, { ...own, voter: false })]));
+    const report = reportOf([
+      { ...leader, membershipCommitted: false, transferTo: 2 },
+      ...learners,
+    ]);
+    expect(report.members.map(({ role }) => role)).toEqual([
+      "leader",
+      "learner, caught up",
+      "learner",
+    ]);
+    const text = statusText(report, plain);
+    expect(text).toContain("1 voter, 2 learners (since log index 7, not committed yet)");
+    expect(text).toContain("leadership is going to node 2");
+    const down = reportOf([leader]).members.map(({ role }) => role);
+    expect(down).toEqual(["leader", "unreachable learner", "unreachable learner"]);
   });
 
   test("different states at one index are shouted about", () => {

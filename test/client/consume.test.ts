@@ -50,6 +50,10 @@ class MovableClock implements Clock {
     };
   }
 
+  soon(run: () => void): void {
+    setImmediate(run);
+  }
+
   advance(ms: number): void {
     this.#offset += ms;
     for (const timer of [...this.#timers].filter((each) => each.at <= this.now())) {

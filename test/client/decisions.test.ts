@@ -13,7 +13,11 @@ import { wireError } from "./fake-cluster.ts";
 
 describe("leader", () => {
   let now = 0;
-  const clock = { now: () => now, after: () => ({ cancel: () => undefined }) };
+  const clock = {
+    now: () => now,
+    after: () => ({ cancel: () => undefined }),
+    soon: () => undefined,
+  };
   const finder = () => {
     now = 0;
     return new LeaderFinder(["a:1", "b:1", "c:1"], clock);

@@ -5,7 +5,7 @@ import { connect as connectTcp } from "node:net";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { LocalCluster } from "../../cli/local-cluster.ts";
 import { decodeError, type WireError } from "../../proto/frame.ts";
-import { connectMethod, linkMethod, queueService } from "../../proto/load.ts";
+import { adminService, connectMethod, linkMethod, queueService } from "../../proto/load.ts";
 import { client, startCluster } from "./support.ts";
 
 let cluster: LocalCluster;
@@ -15,7 +15,8 @@ let session: string;
 type Methods = string;
 
 function call(method: Methods, request: object): Promise<{ answer?: object; error?: WireError }> {
-  const definition = (queueService as Record<string, typeof connectMethod | undefined>)[method]!;
+  const services = { ...queueService, ...adminService } as unknown;
+  const definition = (services as Record<string, typeof connectMethod | undefined>)[method]!;
   return new Promise((resolve, reject) => {
     leader.makeUnaryRequest(
       definition.path,
@@ -53,6 +54,7 @@ beforeAll(async () => {
 
 const lease = { queue: "q", key: "k", keySeq: 1, fencingToken: 1 };
 const longKey = "k".repeat(257);
+const learner = { nodeId: 9, peerAddress: "h:1", clientAddress: "h:2" };
 
 describe("bad input to each call: status, reason, field", () => {
   test.each<[Methods, object, string, string]>([
@@ -164,6 +166,28 @@ describe("bad input to each call: status, reason, field", () => {
     ["Release", { lease: { ...lease, queue: "gone" } }, "QUEUE_NOT_FOUND", "queue"],
     ["Reject", { lease, error: "e".repeat(1_025) }, "MALFORMED", "error"],
     ["Extend", { lease, leaseMs: 5 }, "MALFORMED", "lease_ms"],
+    ["AddLearner", {}, "MALFORMED", "node_id"],
+    ["AddLearner", { ...learner, nodeId: -4 }, "MALFORMED", "node_id"],
+    ["AddLearner", { ...learner, nodeId: 2 ** 31 + 1 }, "MALFORMED", "node_id"],
+    ["AddLearner", { ...learner, peerAddress: "" }, "MALFORMED", "peer_address"],
+    ["AddLearner", { ...learner, peerAddress: "nowhere" }, "MALFORMED", "peer_address"],
+    ["AddLearner", { ...learner, clientAddress: "h:0" }, "MALFORMED", "client_address"],
+    ["AddLearner", { ...learner, clientAddress: "h:99999" }, "MALFORMED", "client_address"],
+    ["AddLearner", { ...learner, clientAddress: "a/b:1" }, "MALFORMED", "client_address"],
+    ["AddLearner", { ...learner, clientAddress: "hö:1" }, "MALFORMED", "client_address"],
+    [
+      "AddLearner",
+      { ...learner, peerAddress: `${"x".repeat(300)}:1` },
+      "MALFORMED",
+      "peer_address",
+    ],
+    ["AddLearner", { ...learner, nodeId: 1 }, "MEMBER_EXISTS", "node_id"],
+    ["PromoteMember", {}, "MALFORMED", "node_id"],
+    ["PromoteMember", { nodeId: 9 }, "MEMBER_NOT_FOUND", "node_id"],
+    ["RemoveMember", { nodeId: 1.5e300 }, "MALFORMED", "node_id"],
+    ["RemoveMember", { nodeId: 9 }, "MEMBER_NOT_FOUND", "node_id"],
+    ["TransferLeadership", { nodeId: -1 }, "MALFORMED", "node_id"],
+    ["TransferLeadership", { nodeId: 9 }, "MEMBER_NOT_FOUND", "node_id"],
   ])("%s: %#", async (method, request, reason, field) => {
     const { error } = await call(method, request);
     expect(error?.reason).toBe(reason);

@@ -12,16 +12,16 @@ const clients: Client[] = [];
 
 afterAll(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close().catch(() => undefined)));
-  for (const { cluster, directory } of running.splice(0)) {
-    await cluster.stopAll();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const ended = running.splice(0);
+  // All of them first: two may share a directory.
+  for (const { cluster } of ended) await cluster.stopAll();
+  for (const { directory } of ended) rmSync(directory, { recursive: true, force: true });
 });
 
 export async function startCluster(
   options: Partial<LocalClusterOptions> = {},
 ): Promise<LocalCluster> {
-  const directory = mkdtempSync(join(tmpdir(), "raftq-cluster-"));
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "raftq-cluster-"));
   const cluster = await LocalCluster.start({ directory, clusterId: "test", ...options });
   running.push({ cluster, directory });
   return cluster;

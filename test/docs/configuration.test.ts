@@ -20,15 +20,29 @@ function bounds(option: ServerOption): string {
       return option.choices?.join(", ") ?? "";
     case "members":
       return "1 to 7 members";
+    case "flag":
+      return "true, false";
+  }
+}
+
+function standardOf(option: ServerOption): string {
+  switch (option.kind) {
+    case "number":
+    case "text":
+      return option.default === undefined ? "required" : String(option.default);
+    case "members":
+      return "none";
+    case "flag":
+      return "false";
   }
 }
 
 function row(option: ServerOption): string {
-  const standard = option.kind === "members" ? undefined : option.default;
+  const standard = standardOf(option);
   const cells = [
     `\`--${option.flag}\``,
     `\`${environmentName(option)}\``,
-    standard === undefined ? "required" : String(standard),
+    standard,
     bounds(option),
     option.help,
   ];

@@ -279,7 +279,7 @@ describe("A3: one atomic batch of whole entries at a time", () => {
       applier.push([entry]);
       await time.advance(random() * 3);
       // Power loss right now: whatever prefix of the batches survived is the state after some entry.
-      const after = stores.kill();
+      const after = stores.crash(() => 0.999_999);
       const survivor = await after.open("state/1");
       const machine = await load(survivor);
       expect(machine.appliedIndex).toBeLessThanOrEqual(entry.index);
@@ -374,6 +374,19 @@ describe("A3: one atomic batch of whole entries at a time", () => {
     expect(await applier.checkpoint()).toBe(2);
     const survivor = await stores.crash(() => 0).open("state/1");
     expect((await load(survivor)).appliedIndex).toBe(2);
+  });
+
+  test("A5: the store is flushed by itself after 32 MiB of entries", async () => {
+    const { applier, time, stores, operations } = await world();
+    applier.push([entryOf(1, [[nobody, createQueue("q")]])]);
+    for (let index = 2; index <= 20; index += 1) {
+      applier.push([entryOf(index, [[nobody, enqueue("q", "a", 4 * 1024 * 1024)]])]);
+      await time.advance(100);
+    }
+    // 76 MiB.
+    expect(operations.filter(({ operation }) => operation === "flush")).toHaveLength(2);
+    const survivor = await stores.kill().open("state/1");
+    expect((await load(survivor)).appliedIndex).toBeGreaterThanOrEqual(17);
   });
 
   test("checkpoint does not claim a batch that failed", async () => {

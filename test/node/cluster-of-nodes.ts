@@ -1,15 +1,18 @@
 // Whole nodes in one process and in virtual time: the real loop, applier, log, snapshots and state directory on simulated
 // disks, stores, clocks and links. Everything that is random comes from one seed; the same seed does the same things.
 
-import type { ServerConfig } from "../../node/config.ts";
+import type { MemberAddress, ServerConfig } from "../../node/config.ts";
+import { DiskSpace } from "../../node/disk-space.ts";
 import { Node } from "../../node/node.ts";
+import { Members } from "../../node/members.ts";
 import { openLog } from "../../node/open-log.ts";
 import { decodeMessage, encodeMessage } from "../../node/peer-codec.ts";
+import type { PeerMessage } from "../../node/peer-report.ts";
 import type { Unanswered } from "../../node/proposer.ts";
 import { StateDirectory } from "../../node/state-directory.ts";
 import type { TransportEvents } from "../../node/transport.ts";
 import type { Answer, Command, Origin } from "../../queue/index.ts";
-import type { Message, NodeId } from "../../raft/index.ts";
+import type { NodeId } from "../../raft/index.ts";
 import {
   configOf,
   randomFrom,
@@ -20,7 +23,7 @@ import {
   type StoreOperation,
   type VirtualClock,
 } from "./fakes.ts";
-import { SimDisk, type Operation } from "./log/sim-disk.ts";
+import { SimDisk, type Operation, type SimDiskOptions } from "./log/sim-disk.ts";
 
 export const nobody: Origin = { session: 0, sequence: 0, floor: 0 };
 
@@ -34,6 +37,12 @@ export interface WorldOptions {
   readonly diskMs?: (id: NodeId, operation: Operation) => number;
   /** Milliseconds that an operation of a store takes; default 0. */
   readonly storeMs?: (id: NodeId, operation: StoreOperation) => number;
+}
+
+/** Members without introductions: here everybody is who he says he is. */
+export function acquainted(nodeId: NodeId, members: readonly MemberAddress[]): Members {
+  const self = { clusterId: "test", nodeId, incarnation: `disk-${nodeId}` };
+  return new Members(self, members, { known: () => undefined, remember: () => undefined });
 }
 
 export class Member {
@@ -79,6 +88,8 @@ export class ClusterOfNodes {
   readonly #digests = new Map<number, string>();
   readonly #busyUntil = new Map<NodeId, number>();
   readonly asked: Asked[] = [];
+  /** Nodes whose state a test has changed on purpose: `check` does not compare them. */
+  readonly drifted = new Set<NodeId>();
   messages = 0;
   snapshotChunks = 0;
 
@@ -141,6 +152,7 @@ export class ClusterOfNodes {
       };
     }
     const starting = (async (): Promise<Node> => {
+      const space = await DiskSpace.open(member.disk, config.data, clock, config, silent);
       const opened = await StateDirectory.open(
         member.disk,
         `${config.data}/state`,
@@ -164,8 +176,10 @@ export class ClusterOfNodes {
         restored,
         states: opened.directory,
         state: opened.state,
+        space,
         random: this.random,
         logger: silent,
+        members: acquainted(id, config.members),
         fatal,
         connect: (events) => {
           member.events = events;
@@ -186,7 +200,7 @@ export class ClusterOfNodes {
   kill(id: NodeId): void {
     const member = this.member(id);
     this.#end(member);
-    member.disk = member.disk.kill({ random: this.random, gate: this.#gate(id) });
+    member.disk = member.disk.kill(this.#diskOptions(id));
     member.stores = member.stores.kill();
   }
 
@@ -194,7 +208,7 @@ export class ClusterOfNodes {
   powerLoss(id: NodeId): void {
     const member = this.member(id);
     this.#end(member);
-    member.disk = member.disk.crash({ random: this.random, gate: this.#gate(id) });
+    member.disk = member.disk.crash(this.#diskOptions(id));
     member.stores = member.stores.crash(this.random);
   }
 
@@ -253,7 +267,7 @@ export class ClusterOfNodes {
     return this.#cut.has(`${from}>${to}`);
   }
 
-  #send(messages: readonly Message[]): void {
+  #send(messages: readonly PeerMessage[]): void {
     for (const message of messages) {
       const { from, to } = message;
       this.messages += 1;
@@ -270,7 +284,11 @@ export class ClusterOfNodes {
   }
 
   #disk(id: NodeId): SimDisk {
-    return new SimDisk({ random: () => this.random(), gate: this.#gate(id) });
+    return new SimDisk(this.#diskOptions(id));
+  }
+
+  #diskOptions(id: NodeId): SimDiskOptions {
+    return { random: () => this.random(), gate: this.#gate(id) };
   }
 
   #gate(id: NodeId) {
@@ -349,6 +367,7 @@ export class ClusterOfNodes {
       const machine = node?.machine;
       // The digest of half an entry is of no index.
       if (machine === undefined || machine.state.entry !== undefined) continue;
+      if (this.drifted.has(id)) continue;
       const known = this.#digests.get(machine.appliedIndex);
       if (known === undefined) this.#digests.set(machine.appliedIndex, machine.digest);
       else if (known !== machine.digest)

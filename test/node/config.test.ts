@@ -46,10 +46,23 @@ describe("the configuration of a server", () => {
     ["log-level", { "log-level": "loud" }, "expected one of trace"],
     ["listen", { listen: "nowhere" }, "host:port"],
     ["tick-ms", { "tick-ms": "1.5" }, "(ms)"],
+    ["member", { member: ["2147483649=h:1/h:2"] }, "ID=PEER_HOST:PORT/CLIENT_HOST:PORT"],
+    ["member", { member: ["1=h:0/h:2"] }, "ID=PEER_HOST:PORT/CLIENT_HOST:PORT"],
+    ["member", { member: ["1=hö:1/h:2"] }, "ID=PEER_HOST:PORT/CLIENT_HOST:PORT"],
+    ["join", { join: "maybe" }, "expected true or false"],
   ])("--%s is refused by name, with what was expected: %j", (option, flags, expected) => {
     const error = refusal(flags);
     expect(error.option).toBe(option);
     expect(error.message).toContain(expected);
+  });
+
+  test("a node that joins needs no members; those it is given need not name it", () => {
+    const joining = { "node-id": "4", "cluster-id": "prod" };
+    expect(parseConfig({ ...joining, join: true }, {})).toMatchObject({ join: true, members: [] });
+    expect(parseConfig(joining, { RAFTQ_JOIN: "true" }).join).toBe(true);
+    expect(parseConfig({ ...joining, join: true, member: members }, {}).members).toHaveLength(3);
+    // Later starts need neither: the log knows. Whether this is the first one is for openNode to see.
+    expect(parseConfig(joining, {})).toMatchObject({ join: false, members: [] });
   });
 
   test("every option has a sentence of help, a flag and an environment variable of its own", () => {

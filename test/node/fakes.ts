@@ -164,8 +164,8 @@ export type StoreOperation = "open" | "destroy" | "get" | "range" | "write" | "f
 export type StoreGate = (operation: StoreOperation, path: string) => void | Promise<void>;
 
 /**
- * Like RocksDB under node/rocks-store.ts: what was written survives the end of the process, what was flushed survives the
- * loss of power, and after that some prefix of the later batches may (its own log is not synced). One owner at a time.
+ * Like RocksDB under node/rocks-store.ts (K3): what was flushed survives the end of the process and the loss of power, and
+ * after that some prefix of the later batches may (it flushes by itself). One owner at a time.
  */
 export class SimStores implements Stores {
   readonly #rows = new Map<string, { durable: MemoryStore; since: (readonly Write[])[] }>();
@@ -202,22 +202,19 @@ export class SimStores implements Stores {
     this.#open.delete(path);
   }
 
-  /** The process is gone. */
+  /** The process is gone: nothing but what was flushed is left. */
   kill(): SimStores {
-    const after = new SimStores();
-    for (const [path, { durable, since }] of this.#rows) {
-      after.#rows.set(path, { durable: copyOf(durable), since: [...since] });
-    }
-    this.gate = () => new Promise(() => undefined);
-    return after;
+    return this.crash(() => 0);
   }
 
-  /** The power is gone. */
+  /** The process is gone, perhaps with the machine, and more than what was flushed may be left. */
   crash(random: () => number): SimStores {
-    const after = this.kill();
-    for (const rows of after.#rows.values()) {
-      rows.since = rows.since.slice(0, Math.floor(random() * (rows.since.length + 1)));
+    const after = new SimStores();
+    for (const [path, { durable, since }] of this.#rows) {
+      const kept = since.slice(0, Math.floor(random() * (since.length + 1)));
+      after.#rows.set(path, { durable: copyOf(durable), since: kept });
     }
+    this.gate = () => new Promise(() => undefined);
     return after;
   }
 }
@@ -359,6 +356,7 @@ export function configOf(
     listen: "127.0.0.1:0",
     peerListen: "127.0.0.1:0",
     members: membersOf(members),
+    join: false,
     logLevel: "silent",
     tickMs: 10,
     electionMs: 200,
@@ -372,9 +370,12 @@ export function configOf(
     applyBacklogBytesMax: 8 * 1024 * 1024,
     logRetainBytes: 1024 * 1024,
     segmentBytes: 64 * 1024,
+    snapshotChunkBytes: 512 * 1024,
     outboxBytesMax: 256 * 1024,
     lanesResidentMax: 1_000,
     drainMs: 1_000,
+    diskFreeMinBytes: 0,
+    diskReserveBytes: 0,
     ...changes,
   };
 }

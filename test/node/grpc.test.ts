@@ -2,16 +2,18 @@
 // takes: every wait is for an event.
 
 import { Client, credentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../node/clock.ts";
-import type { Incarnations, Speaker } from "../../node/grpc/handshake.ts";
 import { PeerLinks } from "../../node/grpc/peer-links.ts";
 import { peerFrame } from "../../node/grpc/peer-frame.ts";
 import { serveClients, servePeers, type Listening } from "../../node/grpc/server.ts";
-import { introduce } from "../../node/grpc/handshake.ts";
-import { Node } from "../../node/node.ts";
-import { openLog } from "../../node/open-log.ts";
-import { StateDirectory } from "../../node/state-directory.ts";
+import { introductionMetadata, isDismissal, refusalStatus } from "../../node/grpc/handshake.ts";
+import type { Introduction } from "../../node/introduction.ts";
+import { Members } from "../../node/members.ts";
+import { openNode } from "../../node/open-node.ts";
+import type { PeerMessage } from "../../node/peer-report.ts";
+import { encodeRoster, rosterOf, withoutMembers } from "../../node/roster.ts";
 import {
   ClientFrameWriter,
   decodeError,
@@ -42,14 +44,10 @@ async function serving(members = 1) {
   const config = configOf(1, members, { electionMs: 100, heartbeatMs: 20 });
   const disk = new SimDisk({ random: randomFrom(1) });
   const failures: unknown[] = [];
-  const opened = await StateDirectory.open(disk, "data/state", new SimStores(), config);
-  const { log, restored } = await openLog(disk, "data/log", config, silent, opened.installed);
-  const node = new Node(config, {
+  const node = await openNode(config, {
+    disk,
+    stores: new SimStores(),
     clock: systemClock,
-    log,
-    restored,
-    states: opened.directory,
-    state: opened.state,
     random: randomFrom(2),
     logger: silent,
     fatal: (error) => failures.push(error),
@@ -59,7 +57,6 @@ async function serving(members = 1) {
     node,
     clock: systemClock,
     clusterId: "test",
-    members: config.members,
     version: "0",
     tickMs: config.tickMs,
     outboxBytesMax: 128 * 1024,
@@ -254,20 +251,34 @@ describe("Connect over gRPC", () => {
 });
 
 describe("peers over gRPC", () => {
-  function remembering(): Incarnations {
+  // Nobody listens there.
+  const addresses = [1, 2, 3].map((id) => ({ id, peer: `127.0.0.1:${id}`, client: "" }));
+
+  /** A node's view of a committed membership of three; node 1 listens at `port`. */
+  function membersOf(nodeId: number, port = 1, incarnation = `disk-${nodeId}`): Members {
     const known = new Map<NodeId, string>();
-    return {
+    const given = [{ id: 1, peer: `127.0.0.1:${port}`, client: "" }];
+    const members = new Members({ clusterId: "c", nodeId, incarnation }, given, {
       known: (peer) => known.get(peer),
       remember: (peer, name) => void known.set(peer, name),
+    });
+    const membership = {
+      voters: [1, 2, 3],
+      learners: [],
+      context: encodeRoster(rosterOf(addresses)),
     };
+    members.committed(0, membership);
+    members.adopt(0, membership);
+    return members;
   }
 
-  const speaker = (nodeId: number, incarnation = `disk-${nodeId}`): Speaker => ({
-    clusterId: "c",
-    nodeId,
-    incarnation,
-  });
-  const members = new Set([1, 2]);
+  function removes(members: Members, id: NodeId): void {
+    const voters = [1, 2, 3].filter((voter) => voter !== id);
+    const context = encodeRoster(withoutMembers(members.roster, [id]));
+    members.adopt(9, { voters, learners: [], context });
+    members.letGo(members.committed(9, { voters, learners: [], context }));
+  }
+
   const heartbeat = (round: number): Message => ({
     kind: "heartbeat",
     from: 2,
@@ -277,36 +288,51 @@ describe("peers over gRPC", () => {
     round,
   });
 
-  async function receiver(incarnations = remembering()) {
-    const messages: Message[] = [];
+  async function receiver(members = membersOf(1)) {
+    const messages: PeerMessage[] = [];
     const hungUp: NodeId[] = [];
+    const refusals: string[] = [];
+    const write = (line: string): void =>
+      void refusals.push((JSON.parse(line) as { kind: string }).kind);
     const listening = await servePeers("127.0.0.1:0", {
-      me: speaker(1),
       members,
-      incarnations,
-      logger: silent,
+      logger: pino({ level: "warn" }, { write }),
       events: {
         message: (message) => messages.push(message),
         unreachable: () => undefined,
         hungUp: (peer) => hungUp.push(peer),
+        dismissed: () => undefined,
       },
     });
     cleanups.push(() => listening.stop(0));
-    return { listening, messages, hungUp };
+    return { listening, messages, hungUp, refusals, members };
   }
 
-  function linksTo(port: number, me = speaker(2)) {
+  function linksTo(port: number, members = membersOf(2, port)) {
     const unreachable: NodeId[] = [];
-    const links = new PeerLinks([{ id: 1, peer: `127.0.0.1:${port}`, client: "" }], {
-      me,
+    const dismissals: string[] = [];
+    const links = new PeerLinks({
+      members,
       clock: systemClock,
       logger: silent,
-      members,
-      incarnations: remembering(),
-      unreachable: (peer) => unreachable.push(peer),
+      events: {
+        unreachable: (peer) => unreachable.push(peer),
+        dismissed: (message) => dismissals.push(message),
+      },
     });
     cleanups.push(() => links.close());
-    return { links, unreachable };
+    return { links, unreachable, dismissals, members };
+  }
+
+  function call(listening: Listening, said: Introduction): Stream {
+    const { path, requestSerialize, responseDeserialize } = raftService.Link;
+    const metadata = introductionMetadata(said);
+    return dial(listening).makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      metadata,
+    );
   }
 
   test("messages arrive in order; closing is heard as the end of the process", async () => {
@@ -328,17 +354,9 @@ describe("peers over gRPC", () => {
   });
 
   test("C7: a node with another disk gets no message through", async () => {
-    const incarnations = remembering();
-    incarnations.remember(2, "disk-2");
-    const { listening, messages } = await receiver(incarnations);
-    const client = dial(listening);
-    const { path, requestSerialize, responseDeserialize } = raftService.Link;
-    const stream = client.makeBidiStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      introduce(speaker(2, "wiped"), 1),
-    );
+    const { listening, messages, members } = await receiver();
+    expect(members.meet(membersOf(2).introduce(1))).toBeUndefined();
+    const stream = call(listening, membersOf(2, 1, "wiped").introduce(1));
     const refusal = await new Promise<ServiceError>((resolve) => {
       stream.on("data", () => undefined);
       stream.on("error", resolve);
@@ -351,13 +369,7 @@ describe("peers over gRPC", () => {
 
   test("a malformed frame ends the link with INVALID_ARGUMENT; the node goes on, messages of strangers are dropped", async () => {
     const { listening, messages, hungUp } = await receiver();
-    const { path, requestSerialize, responseDeserialize } = raftService.Link;
-    const stream = dial(listening).makeBidiStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      introduce(speaker(2), 1),
-    );
+    const stream = call(listening, membersOf(2).introduce(1));
     const ended = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
     stream.on("data", () => undefined);
     for (let i = 0; i < 20; i += 1) stream.write(Buffer.from([0xff, i]));
@@ -378,22 +390,117 @@ describe("peers over gRPC", () => {
     await first.listening.stop(0);
     await until(() => unreachable.length > 0);
     expect(unreachable).toEqual([1]);
-    const messages: Message[] = [];
+    const messages: PeerMessage[] = [];
     const again = await servePeers(`127.0.0.1:${port}`, {
-      me: speaker(1),
-      members,
-      incarnations: remembering(),
+      members: membersOf(1),
       logger: silent,
       events: {
         message: (message) => messages.push(message),
         unreachable: () => undefined,
         hungUp: () => undefined,
+        dismissed: () => undefined,
       },
     });
     cleanups.push(() => again.stop(0));
     while (messages.length === 0) {
       links.send([heartbeat(2)]);
       await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
+
+  test("IN5: a member that is removed hears so on its link, for good", async () => {
+    const first = await receiver();
+    const { links, dismissals } = linksTo(first.listening.port);
+    while (first.messages.length === 0) {
+      links.send([heartbeat(1)]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    removes(first.members, 2);
+    await until(() => dismissals.length > 0);
+    expect(dismissals[0]).toMatch(/node 1 says: node 2 was removed from cluster c/);
+  });
+
+  test("C8: the last word to a member that leaves arrives, and its link is closed behind it", async () => {
+    const { listening, messages, hungUp } = await receiver();
+    const { links, members } = linksTo(listening.port);
+    while (messages.length === 0) {
+      links.send([heartbeat(1)]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (let round = 2; round < 100; round += 1) links.send([heartbeat(round)]);
+    removes(members, 1);
+    await until(() => hungUp.length > 0);
+    expect(messages.at(-1)).toEqual(heartbeat(99));
+    links.send([heartbeat(100)]);
+    expect(members.links.has(1)).toBe(false);
+  });
+
+  test("P3: a member that says that it has moved is dialled there", async () => {
+    const [before, behind] = [await receiver(), await receiver(membersOf(1, 1, "disk-1"))];
+    const members = membersOf(2);
+    const { links } = linksTo(before.listening.port, members);
+    expect(members.meet({ ...membersOf(1).introduce(2), peer: "127.0.0.1:9" })).toBeUndefined();
+    // `--member` wins: node 2 was told where node 1 is.
+    expect(members.links.get(1)).toBe("127.0.0.1:1");
+    members.meet({
+      ...membersOf(3).introduce(2),
+      peer: `127.0.0.1:${behind.listening.port}`,
+    });
+    expect(members.links.get(3)).toBe(`127.0.0.1:${behind.listening.port}`);
+    // The link to node 3 is opened at once, and finds node 1 there: it is refused as a call for somebody else.
+    await until(() => behind.refusals.length > 0);
+    expect(behind.refusals[0]).toBe("wrong-node");
+    await links.close();
+  });
+
+  test("members that start together find each other down at first: a warning only if it lasts, once", async () => {
+    const lines: { level: number; msg: string; cause: string }[] = [];
+    const write = (line: string): void =>
+      void lines.push(JSON.parse(line) as (typeof lines)[number]);
+    const now = { ms: 0 };
+    // Nobody listens at any of the addresses.
+    const links = new PeerLinks({
+      members: membersOf(2),
+      clock: { ...systemClock, monotonicMs: () => now.ms },
+      logger: pino({ level: "info" }, { write }),
+      events: { unreachable: () => undefined, dismissed: () => undefined },
+    });
+    cleanups.push(() => links.close());
+    const warnings = (): number => lines.filter(({ level }) => level === 40).length;
+    await until(() => lines.length >= 2);
+    expect(warnings()).toBe(0);
+    now.ms = 6_000;
+    await until(() => warnings() >= 2);
+    const { length } = lines;
+    for (let tries = 0; tries < 20; tries += 1) await new Promise((done) => setTimeout(done, 5));
+    expect(lines).toHaveLength(length);
+  });
+
+  test("IN5: a stranger at the address of a member dismisses nobody", async () => {
+    const foreign = new Members({ clusterId: "d", nodeId: 1, incarnation: "x" }, [], {
+      known: () => undefined,
+      remember: () => undefined,
+    });
+    const { listening } = await receiver(foreign);
+    const refused = await new Promise<ServiceError>((resolve) => {
+      const stream = call(listening, membersOf(2).introduce(1));
+      stream.on("data", () => undefined);
+      stream.on("error", resolve);
+    });
+    const { self } = membersOf(2);
+    expect(refused.metadata.get("raftq-refusal")).toEqual(["wrong-cluster"]);
+    expect(isDismissal(refused.metadata, self, 1)).toBe(false);
+    for (const [clusterId, nodeId, dismisses] of [
+      ["c", 1, true],
+      ["d", 1, false],
+      ["c", 3, false],
+    ] as const) {
+      const by = { clusterId, nodeId, incarnation: "disk" };
+      const refusal = { kind: "removed", message: "", final: true } as const;
+      expect(isDismissal(refusalStatus(refusal, by).metadata, self, 1)).toBe(dismisses);
+      expect(isDismissal(refusalStatus({ ...refusal, final: false }, by).metadata, self, 1)).toBe(
+        false,
+      );
     }
   });
 });

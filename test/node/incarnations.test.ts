@@ -1,75 +1,26 @@
-import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import {
-  checkIntroduction,
-  introduce,
-  type Incarnations,
-  type Speaker,
-} from "../../node/grpc/handshake.ts";
-import { openIncarnations } from "../../node/incarnations.ts";
+import { CorruptIncarnations, openIncarnations } from "../../node/incarnations.ts";
 import { randomFrom, settled } from "./fakes.ts";
 import { SimDisk } from "./log/sim-disk.ts";
 
-const me: Speaker = { clusterId: "c", nodeId: 1, incarnation: "disk-1" };
-const peer: Speaker = { clusterId: "c", nodeId: 2, incarnation: "disk-2" };
-const members = new Set([1, 2, 3]);
+const never = (error: unknown): void => {
+  throw error;
+};
 
-function forgetful(): Incarnations {
-  return { known: () => undefined, remember: () => undefined };
-}
-
-function check(metadata: Metadata, incarnations = forgetful()) {
-  return checkIntroduction(metadata, me, members, incarnations);
-}
-
-describe("who may speak", () => {
-  test("a member of this cluster", () => {
-    expect(check(introduce(peer, 1))).toEqual({ peer: 2 });
-  });
-
-  const refused: readonly (readonly [string, Speaker, number, RegExp])[] = [
-    ["another cluster", { ...peer, clusterId: "d" }, 1, /--cluster-id/],
-    ["no member", { ...peer, nodeId: 9 }, 1, /not a member/],
-    ["a call for somebody else", peer, 3, /reached node 1/],
-    ["without a disk", { ...peer, incarnation: "" }, 1, /which disk/],
-    ["with a disk that cannot be remembered", { ...peer, incarnation: "a b" }, 1, /which disk/],
-  ];
-  test.each(refused)("refused: %s", (_what, speaker, to, words) => {
-    const checked = check(introduce(speaker, to));
-    expect("refusal" in checked ? checked.refusal : "").toMatch(words);
-  });
-
-  test("refused: another protocol, another group, nothing at all", () => {
-    for (const name of ["raftq-protocol", "raftq-group"]) {
-      const metadata = introduce(peer, 1);
-      metadata.set(name, "99");
-      expect(check(metadata)).toHaveProperty("refusal");
-    }
-    expect(check(new Metadata())).toHaveProperty("refusal");
-  });
-
-  test("a refusal can travel as a header", () => {
-    const checked = check(introduce({ ...peer, clusterId: "x".repeat(300) }, 1));
-    expect("refusal" in checked ? () => encodeURI(checked.refusal) : undefined).not.toThrow();
-  });
-});
-
-describe("R5, C7: a node that lost its disk does not come back under its old number", () => {
-  test("refused by whoever has spoken to it, also after a restart of that one", async () => {
+describe("R5, C7: which disk each member had when it was first met", () => {
+  test("is known after a restart; the first one counts", async () => {
     const disk = new SimDisk({ random: randomFrom(1) });
-    const failures: unknown[] = [];
-    const first = await openIncarnations(disk, "data", (error) => failures.push(error));
-    expect(check(introduce(peer, 1), first)).toEqual({ peer: 2 });
-    expect(check(introduce({ ...peer, nodeId: 3, incarnation: "disk-3" }, 1), first)).toEqual({
-      peer: 3,
-    });
+    const first = await openIncarnations(disk, "data", never);
+    first.remember(2, "disk-2");
+    first.remember(3, "disk-3");
+    first.remember(2, "disk-2b");
     await settled();
-    const again = await openIncarnations(disk.crash(), "data", (error) => failures.push(error));
-    expect(check(introduce(peer, 1), again)).toEqual({ peer: 2 });
-    const wiped = check(introduce({ ...peer, incarnation: "disk-2b" }, 1), again);
-    expect("refusal" in wiped ? wiped.refusal : "").toMatch(/lost its data/);
-    expect(again.known(3)).toBe("disk-3");
-    expect(failures).toEqual([]);
+    const again = await openIncarnations(disk.crash(), "data", never);
+    expect([again.known(2), again.known(3), again.known(4)]).toEqual([
+      "disk-2",
+      "disk-3",
+      undefined,
+    ]);
   });
 
   test("a crash while it is written down leaves the old list or the new one", async () => {
@@ -106,4 +57,36 @@ describe("R5, C7: a node that lost its disk does not come back under its old num
     await settled();
     expect(failures).toHaveLength(1);
   });
+
+  test("F7: any flipped bit and any truncation is found, and the message says what to do", async () => {
+    const disk = new SimDisk({ random: randomFrom(1) });
+    const first = await openIncarnations(disk, "data", never);
+    first.remember(2, "disk-2");
+    first.remember(30, "disk-30");
+    await settled();
+    const good = disk.content("data/members");
+    for (let at = 0; at < good.length; at += 1) {
+      for (const damaged of [flipped(good, at), good.subarray(0, at)]) {
+        disk.damage("data/members", () => damaged);
+        await expect(openIncarnations(disk, "data", never)).rejects.toThrow(CorruptIncarnations);
+      }
+    }
+    await expect(openIncarnations(disk, "data", never)).rejects.toThrow(/replace this node/);
+  });
+
+  test("I2: what strangers make it remember is bounded", async () => {
+    const disk = new SimDisk({ random: randomFrom(1) });
+    const incarnations = await openIncarnations(disk, "data", never);
+    for (let id = 1; id <= 1_000; id += 1) incarnations.remember(id, "x".repeat(64));
+    await settled();
+    expect(disk.content("data/members").length).toBeLessThan(64 * 1024);
+    expect(incarnations.known(1)).toBeUndefined();
+    expect(incarnations.known(1_000)).toBeDefined();
+  });
 });
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(at) ^ (1 << (at % 8)), at);
+  return copy;
+}

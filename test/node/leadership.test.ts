@@ -17,10 +17,15 @@ function world() {
     machine.apply(nobody, command);
     machine.end();
   };
+  const known = { byAll: 0 };
   const submitted: { command: Command; done: () => void }[] = [];
   const tick = (): void =>
-    leadership.tick(machine, (_origin, command, done) => submitted.push({ command, done }));
-  return { time, clock, leadership, machine, apply, submitted, tick };
+    leadership.tick(
+      machine,
+      (_origin, command, done) => submitted.push({ command, done }),
+      () => known.byAll,
+    );
+  return { time, clock, leadership, machine, apply, submitted, known, tick };
 }
 
 describe("L1, P9: stamps", () => {
@@ -136,5 +141,27 @@ describe("sessions of connected clients are kept alive", () => {
     await time.advance(500);
     tick();
     expect(submitted[1]?.command).toEqual({ kind: "keep-alive", sessions: [1] });
+  });
+});
+
+describe("G5: the version of the rules", () => {
+  test("is raised once every member knows a newer one, again when a try was lost, and then no more", () => {
+    const { leadership, apply, submitted, known, tick } = world();
+    leadership.begin(0);
+    tick();
+    expect(submitted).toEqual([]);
+    known.byAll = 1;
+    tick();
+    tick();
+    expect(submitted.map(({ command }) => command)).toEqual([
+      { kind: "raise-version", version: 1 },
+    ]);
+    submitted.pop()?.done();
+    tick();
+    expect(submitted).toHaveLength(1);
+    apply({ kind: "raise-version", version: 1 });
+    submitted.pop()?.done();
+    tick();
+    expect(submitted).toEqual([]);
   });
 });

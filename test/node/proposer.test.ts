@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Proposer, type Unanswered } from "../../node/proposer.ts";
 import { decodeEntry, type Answer, type Command, type Origin } from "../../queue/index.ts";
-import type { EntryId, Proposed } from "../../raft/index.ts";
+import type { EntryId, ProposalRefusal, Proposed } from "../../raft/index.ts";
 import { VirtualTime } from "./fakes.ts";
 
 const tick: Command = { kind: "tick" };
@@ -21,7 +21,7 @@ function world(
   const time = new VirtualTime();
   const log: { id: EntryId; payload: Uint8Array }[] = [];
   const answers: (Answer | Unanswered)[][] = [];
-  const state = { refuse: undefined as "uncommitted-limit" | "not-leader" | undefined, stamp: 100 };
+  const state = { refuse: undefined as ProposalRefusal | undefined, stamp: 100 };
   const proposer = new Proposer(
     time.clock(),
     { entryBytesMax: 4_096, entriesInFlightMax: 8, backlogBytesMax: 64 * 1024, ...options },
@@ -192,9 +192,13 @@ describe("B2, R10, H4: every command is answered exactly once", () => {
 });
 
 describe("I1, R11: back-pressure", () => {
-  test("the uncommitted limit holds commands back, in order, until entries are applied", async () => {
+  test.each<ProposalRefusal>([
+    "uncommitted-limit",
+    // D6: who asks during a transfer is not sent from pillar to post: the next leader is known in a moment.
+    "transferring",
+  ])("%s holds commands back, in order, until entries are applied", async (reason) => {
     const { time, log, add, state, proposer } = world();
-    state.refuse = "uncommitted-limit";
+    state.refuse = reason;
     add(1);
     await time.idle();
     add(2);

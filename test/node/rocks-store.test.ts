@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -20,11 +20,11 @@ afterAll(async () => {
   for (const directory of directories) await rm(directory, { recursive: true, force: true });
 });
 
-/** Empties the write-ahead log: what a loss of power may do, since nothing syncs it. */
-async function losePower(directory: string): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => /^\d+\.log$/.test(name));
-  expect(names.length).toBeGreaterThan(0);
-  for (const name of names) await truncate(join(directory, name), 0);
+/** What is there when a process is killed now: not closed first, closing would be kinder. */
+async function killed(directory: string): Promise<string> {
+  const copy = await freshDirectory();
+  await promisify(execFile)("cp", ["-r", `${directory}/.`, copy]);
+  return copy;
 }
 
 async function text(store: RocksStore, key: string): Promise<string | undefined> {
@@ -35,33 +35,63 @@ async function text(store: RocksStore, key: string): Promise<string | undefined>
 orderedStoreContract("RocksStore", async () => RocksStore.open(await freshDirectory()));
 
 describe("what RocksStore promises about durability", () => {
-  test("flush: what was written before survives the loss of the whole write-ahead log", async () => {
+  test("K3: what was flushed survives, and nothing else: a state that existed, whatever the write-ahead log holds", async () => {
     const directory = await freshDirectory();
     const store = await RocksStore.open(directory);
-    await store.write([put("flushed", "1")]);
+    await store.write([put("flushed", "1"), put("meta", "1")]);
     await store.flush();
-    await store.write([put("later", "1")]);
-    // Not closed first: closing would be kinder than a crash.
-    const copy = await freshDirectory();
-    await promisify(execFile)("cp", ["-r", `${directory}/.`, copy]);
-    await losePower(copy);
-    const after = await RocksStore.open(copy);
+    await store.write([put("later", "1"), put("meta", "2")]);
+    const after = await RocksStore.open(await killed(directory));
     expect(await text(after, "flushed")).toBe("1");
     expect(await text(after, "later")).toBeUndefined();
+    expect(await text(after, "meta")).toBe("1");
     await after.close();
     await store.close();
   });
 
-  test("without flush a write survives the end of the process", async () => {
+  test("K3, F5, F7: without the end of its MANIFEST the store goes back, and puts nothing on top of a hole", async () => {
+    const directory = await freshDirectory();
+    const store = await RocksStore.open(directory);
+    const manifest = (await readdir(directory)).find((name) => name.startsWith("MANIFEST"));
+    await store.write([put("a", "1"), put("meta", "a")]);
+    await store.flush();
+    const { size } = await stat(join(directory, manifest!));
+    await store.write([put("b", "1"), put("meta", "b")]);
+    await store.flush();
+    await store.write([put("c", "1"), put("meta", "c")]);
+    const copy = await killed(directory);
+    await truncate(join(copy, manifest!), size);
+    const after = await RocksStore.open(copy);
+    const rows = await Promise.all(["a", "b", "c", "meta"].map((key) => text(after, key)));
+    expect(rows).toEqual(["1", undefined, undefined, "a"]);
+    await after.close();
+    await store.close();
+  });
+
+  test("F7: a flipped bit in any head of a MANIFEST's records is an error that names the file: RocksDB alone would hang on some", async () => {
     const directory = await freshDirectory();
     const store = await RocksStore.open(directory);
     await store.write([put("a", "1")]);
-    const copy = await freshDirectory();
-    await promisify(execFile)("cp", ["-r", `${directory}/.`, copy]);
-    const after = await RocksStore.open(copy);
-    expect(await text(after, "a")).toBe("1");
-    await after.close();
+    await store.flush();
     await store.close();
+    const name = (await readdir(directory)).find((each) => each.startsWith("MANIFEST"));
+    const path = join(directory, name!);
+    const good = await readFile(path);
+    let records = 0;
+    for (let at = 0; at < good.length; at += 7 + good.readUInt16LE(at + 4)) {
+      records += 1;
+      for (let bit = 0; bit < 8; bit += 1) {
+        const bad = Buffer.from(good);
+        bad.writeUInt8(bad.readUInt8(at + 6) ^ (1 << bit), at + 6);
+        await writeFile(path, bad);
+        await expect(RocksStore.open(directory)).rejects.toThrow(
+          RegExp(`${name} (is damaged at byte ${at}\\.|may be corrupted).*raftq cluster replace`),
+        );
+      }
+    }
+    expect(records).toBeGreaterThan(2);
+    await writeFile(path, good);
+    await (await RocksStore.open(directory)).close();
   });
 
   test("a flush waits for the writes handed in before it", async () => {
@@ -69,11 +99,8 @@ describe("what RocksStore promises about durability", () => {
     const store = await RocksStore.open(directory);
     const writes = Array.from({ length: 20 }, (_, at) => store.write([put(`k${at}`, "1")]));
     await store.flush();
-    const copy = await freshDirectory();
-    await promisify(execFile)("cp", ["-r", `${directory}/.`, copy]);
+    const after = await RocksStore.open(await killed(directory));
     await Promise.all(writes);
-    await losePower(copy);
-    const after = await RocksStore.open(copy);
     expect(await text(after, "k19")).toBe("1");
     await after.close();
     await store.close();
@@ -95,9 +122,18 @@ describe("opening and closing", () => {
     const refused = await child.catch((error: unknown) => error);
     expect(refused).toHaveProperty("code", 3);
     expect(Reflect.get(refused as object, "stdout")).toMatch(/lock/i);
+    // K3: the refused ones have removed its write-ahead log.
     await store.write([put("still", "works")]);
+    await store.flush();
+    await store.write([put("and again", "works")]);
+    await store.flush();
     await store.close();
-    await (await RocksStore.open(directory)).close();
+    const again = await RocksStore.open(directory);
+    expect([await text(again, "still"), await text(again, "and again")]).toEqual([
+      "works",
+      "works",
+    ]);
+    await again.close();
   });
 
   test("destroy removes a closed store; close may be called twice", async () => {

@@ -91,6 +91,7 @@ async function leader(messages = 40, contentBytes = 50_000) {
   const compacted = { through: 0 };
   const failures: unknown[] = [];
   const sender = new SnapshotSender(time.clock(), silent, {
+    chunkBytes: 512 * 1024,
     store: () => store,
     idAt,
     chainAt: (at) => Promise.resolve(at < compacted.through ? undefined : at * 7),

@@ -38,6 +38,14 @@ describe("linearizable reads", () => {
     expect(read.outcome).toBe("served");
   });
 
+  test("I1: a read too many is told so, and not that this node does not lead", async () => {
+    const waiting = new Waiting();
+    const read = watch(waiting.read(() => undefined));
+    waiting.confirmed([{ id: 1, index: undefined, reason: "too-many-reads" }], 8);
+    await settled();
+    expect(read.outcome).toContain("TooManyReads");
+  });
+
   test("D1: a read that is not confirmed is never served, however much is applied", async () => {
     const waiting = new Waiting();
     const read = watch(waiting.read(() => undefined));

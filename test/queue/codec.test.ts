@@ -75,6 +75,7 @@ const revision = whole;
 /** One arbitrary for each kind: a new kind does not compile until it is here. */
 const commands: { readonly [K in Command["kind"]]: fc.Arbitrary<Command & { readonly kind: K }> } =
   {
+    "raise-version": fc.record({ kind: kind("raise-version"), version: whole }),
     "open-session": fc.record({ kind: kind("open-session"), name: unicode, ttlMs: whole }),
     "close-session": fc.record({ kind: kind("close-session") }),
     "keep-alive": fc.record({ kind: kind("keep-alive"), sessions: fc.array(whole) }),
@@ -189,11 +190,11 @@ describe("U2, G5: what was written by other rules stops the node", () => {
   };
 
   test("an unknown version", () => {
-    expect(() => decodeEntry(changed(0, 2))).toThrow("version 2");
+    expect(() => decodeEntry(changed(0, 2))).toThrow("format 2");
   });
 
   test("an unknown command", () => {
-    expect(() => decodeEntry(changed(19, 99))).toThrow("unknown command 99");
+    expect(() => decodeEntry(changed(19, 99))).toThrow("a command of kind 99");
   });
 
   test("a record that is not as long as it says", () => {

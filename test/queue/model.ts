@@ -26,15 +26,24 @@ export interface ModelMessage {
   letter: string;
 }
 
+interface ModelLane {
+  /** Messages that ever came. */
+  count: number;
+  /** Those that are not settled, in the order in which they came. */
+  readonly messages: ModelMessage[];
+  lastSettled: ModelMessage | undefined;
+}
+
 interface ModelQueue {
   readonly name: string;
   readonly id: number;
   options: QueueOptions;
   revision: number;
-  /** In the order in which they came. */
-  readonly messages: ModelMessage[];
-  /** Last settled of each lane. */
-  readonly lastSettled: Map<string, ModelMessage>;
+  readonly lanes: Map<string, ModelLane>;
+  /** Messages that are not settled. */
+  depth: number;
+  /** Those that are leased, and those that wait for another try. */
+  readonly timed: Set<ModelMessage>;
   enqueued: number;
   acked: number;
   deadLettered: number;
@@ -54,6 +63,22 @@ interface ModelSession {
     number,
     { queue: ModelQueue; max: number; deadline: number; leaseMs: number; deleted: boolean }
   >;
+}
+
+/** Everything in the queue that is not settled. */
+function messagesOf(queue: {
+  readonly lanes: ReadonlyMap<string, { readonly messages: readonly ModelMessage[] }>;
+}): ModelMessage[] {
+  return [...queue.lanes.values()].flatMap(({ messages }) => messages);
+}
+
+/** What the queue's own back-off comes to; its jitter of a tenth is nothing below 10 ms, and longer ones are not predicted. */
+function backOff({ options: { retry } }: ModelQueue, { attempts }: ModelMessage): number {
+  const delay = Math.floor(
+    Math.min(retry.initialMs * retry.multiplier ** (attempts - 1), retry.maxMs),
+  );
+  if (delay >= 10) throw new Error(`the model cannot predict a back-off of ${delay} ms`);
+  return delay;
 }
 
 const ceil16 = (time: number): number => Math.ceil(time / 16) * 16;
@@ -122,13 +147,12 @@ export class Model {
       }
     }
     for (const queue of this.queues.values()) {
-      for (const message of queue.messages) {
-        if (message.state !== "leased" && message.state !== "retrying") continue;
+      for (const message of queue.timed) {
         const state = message.state;
         const token = message.token;
         const act = (): void => {
           if (message.state !== state || message.token !== token) return;
-          if (state === "retrying") message.state = "ready";
+          if (state === "retrying") this.become(queue, message, "ready");
           else this.leaseExpires(queue, message);
         };
         due.push({ deadline: message.deadline, rank: 2, id: message.token, act });
@@ -143,7 +167,7 @@ export class Model {
   private leaseExpires(queue: ModelQueue, message: ModelMessage): void {
     message.attempts++;
     message.ended = "lease-expired";
-    message.state = "ready";
+    this.become(queue, message, "ready");
     message.session = 0;
     if (message.attempts >= queue.options.maxAttempts) {
       this.exhaust(queue, message, "exhausted", "the lease expired", "");
@@ -167,26 +191,46 @@ export class Model {
       queue.discarded++;
       this.settle(queue, message, by);
     } else {
-      message.state = "parked";
+      this.become(queue, message, "parked");
     }
   }
 
+  private become(queue: ModelQueue, message: ModelMessage, state: State): void {
+    message.state = state;
+    if (state === "leased" || state === "retrying") queue.timed.add(message);
+    else queue.timed.delete(message);
+  }
+
+  private lane(queue: ModelQueue, name: string): ModelLane {
+    let lane = queue.lanes.get(name);
+    if (lane === undefined) {
+      lane = { count: 0, messages: [], lastSettled: undefined };
+      queue.lanes.set(name, lane);
+    }
+    return lane;
+  }
+
   private settle(queue: ModelQueue, message: ModelMessage, by: string): void {
-    message.state = "settled";
+    this.become(queue, message, "settled");
     message.settledToken = message.token;
     message.settledBy = by;
-    queue.lastSettled.set(message.lane, message);
+    const lane = this.lane(queue, message.lane);
+    lane.lastSettled = message;
+    lane.messages.splice(lane.messages.indexOf(message), 1);
+    queue.depth--;
   }
 
   private add(queue: ModelQueue, key: string, body: string, letter: string): ModelMessage {
     const lane = queue.options.ordering === "key" ? key : "";
-    const keySeq = queue.messages.filter((one) => one.lane === lane).length + 1;
+    const there = this.lane(queue, lane);
+    const keySeq = ++there.count;
     const message: ModelMessage = {
       ...{ keySeq, key, lane, body, letter, state: "ready", token: 0, settledToken: 0 },
       ...{ settledBy: "", attempts: 0, deliveries: 0, ended: "", deadline: 0, leaseMs: 0 },
       ...{ session: 0, consumer: 0 },
     };
-    queue.messages.push(message);
+    there.messages.push(message);
+    queue.depth++;
     queue.enqueued++;
     return message;
   }
@@ -199,9 +243,9 @@ export class Model {
     session.receives.clear();
     ended.push(session.id);
     for (const queue of this.queues.values()) {
-      for (const message of queue.messages) {
+      for (const message of [...queue.timed]) {
         if (message.state !== "leased" || message.session !== session.id) continue;
-        message.state = "ready";
+        this.become(queue, message, "ready");
         message.ended = "session-ended";
         message.session = 0;
       }
@@ -266,7 +310,7 @@ export class Model {
 
   private receiveReply(
     name: string,
-    call: { queue: ModelQueue; max: number; deleted: boolean },
+    call: { queue: ModelQueue; max: number; leaseMs: number; deleted: boolean },
     reply: Reply,
   ): void {
     if (call.deleted) {
@@ -285,25 +329,23 @@ export class Model {
         `receive ${name}: ${grant.lane}/${grant.keySeq} not allowed`,
       );
       this.expect(grant.consumer === 0, "a receive has no consumer");
-      this.granted(grant);
+      this.granted(grant, call.leaseMs);
     }
   }
 
   private find(queueName: string, lane: string, keySeq: number): ModelMessage | undefined {
-    const queue = this.queues.get(queueName);
-    return queue?.messages.find((one) => one.lane === lane && one.keySeq === keySeq);
+    const there = this.queues.get(queueName)?.lanes.get(lane);
+    return there?.messages.find((one) => one.keySeq === keySeq);
   }
 
   /** P3: may this message be given to somebody now? */
   private grantable(queue: ModelQueue, message: ModelMessage): boolean {
     if (message.state !== "ready") return false;
-    const lane = queue.messages.filter((one) => one.lane === message.lane);
-    const before = lane.filter((one) => one.keySeq < message.keySeq && one.state === "ready");
-    if (before.length > 0) return false;
+    const lane = this.lane(queue, message.lane).messages;
+    if (lane.find((one) => one.state === "ready") !== message) return false;
     if (queue.options.ordering === "none") return true;
     if (lane.some((one) => one.state === "retrying" || one.state === "parked")) return false;
-    const started = (one: ModelMessage): boolean =>
-      one.state !== "settled" && (one.deliveries > 0 || one === message);
+    const started = (one: ModelMessage): boolean => one.deliveries > 0 || one === message;
     const leased = lane.filter((one) => one.state === "leased").length;
     const window = queue.options.maxInFlightPerKey;
     return leased < window && (message.deliveries > 0 || lane.filter(started).length <= window);
@@ -322,20 +364,20 @@ export class Model {
   private hasCredit(session: ModelSession, consumer: number, queue: ModelQueue): boolean {
     const subscription = session.consumers.get(consumer);
     if (!session.attached || subscription?.queue !== queue) return false;
-    const held = queue.messages.filter(
-      (one) => one.state === "leased" && one.session === session.id && one.consumer === consumer,
-    );
-    return held.length < subscription.credit;
+    let held = 0;
+    for (const { state, session: holder, consumer: by } of queue.timed)
+      if (state === "leased" && holder === session.id && by === consumer) held++;
+    return held < subscription.credit;
   }
 
-  private granted(grant: Grant): void {
+  private granted(grant: Grant, receiveLeaseMs = 0): void {
     const queue = this.queues.get(grant.queue);
     const message = this.find(grant.queue, grant.lane, grant.keySeq);
     if (queue === undefined || message === undefined) return;
     const name = `grant of ${grant.queue}/${grant.lane}/${grant.keySeq}`;
     this.expect(grant.token > this.token, `${name}: P5: token ${grant.token} after ${this.token}`);
     this.token = grant.token;
-    message.state = "leased";
+    this.become(queue, message, "leased");
     message.token = grant.token;
     message.deliveries++;
     message.session = grant.session;
@@ -344,7 +386,8 @@ export class Model {
     this.expect(grant.attempts === message.attempts, `${name}: attempts ${grant.attempts}`);
     this.expect(grant.deliveries === message.deliveries, `${name}: deliveries ${grant.deliveries}`);
     this.expect(grant.redelivery === message.ended, `${name}: redelivery ${grant.redelivery}`);
-    const asked = this.sessions.get(grant.session)?.consumers.get(grant.consumer)?.leaseMs ?? 0;
+    const asked =
+      this.sessions.get(grant.session)?.consumers.get(grant.consumer)?.leaseMs ?? receiveLeaseMs;
     const leaseMs = asked === 0 ? queue.options.leaseMs : asked;
     this.expect(grant.leaseMs === leaseMs, `${name}: lease of ${grant.leaseMs} ms`);
     message.leaseMs = leaseMs;
@@ -359,11 +402,13 @@ export class Model {
           [...session.consumers.keys()].some((id) => this.hasCredit(session, id, queue)) ||
           [...session.receives.values()].some((call) => call.queue === queue),
       );
-      const there = queue.messages.some((message) => this.grantable(queue, message));
-      this.expect(
-        !wanting || !there || queue.options.paused,
-        `${queue.name}: a message and a consumer wait for each other`,
-      );
+      if (!wanting || queue.options.paused) continue;
+      // Only the first that is ready can be the next one of its lane.
+      const there = [...queue.lanes.values()].some(({ messages }) => {
+        const first = messages.find((message) => message.state === "ready");
+        return first !== undefined && this.grantable(queue, first);
+      });
+      this.expect(!there, `${queue.name}: a message and a consumer wait for each other`);
     }
     for (const session of this.sessions.values()) {
       for (const [sequence, call] of session.receives) {
@@ -460,8 +505,7 @@ export class Model {
           this.refused(answer, "KEY_REQUIRED", "enqueue");
           return;
         }
-        const depth = queue.messages.filter((one) => one.state !== "settled").length;
-        if (maxMessages > 0 && depth >= maxMessages) {
+        if (maxMessages > 0 && queue.depth >= maxMessages) {
           this.refused(answer, "QUEUE_FULL", "enqueue");
           return;
         }
@@ -486,8 +530,7 @@ export class Model {
           this.refused(answer, "KEY_REQUIRED", "batch");
           return;
         }
-        const depth = queue.messages.filter((one) => one.state !== "settled").length;
-        if (maxMessages > 0 && depth + command.messages.length > maxMessages) {
+        if (maxMessages > 0 && queue.depth + command.messages.length > maxMessages) {
           this.refused(answer, "QUEUE_FULL", "batch");
           return;
         }
@@ -602,7 +645,7 @@ export class Model {
         }
         this.queues.set(command.name, {
           ...{ name: command.name, id: this.nextQueue++, options: command.options, revision: 1 },
-          ...{ messages: [], lastSettled: new Map() },
+          ...{ lanes: new Map(), depth: 0, timed: new Set() },
           ...{ enqueued: 0, acked: 0, deadLettered: 0, discarded: 0 },
         });
         expectKind("queue");
@@ -633,7 +676,7 @@ export class Model {
           this.refused(answer, "REVISION_CONFLICT", "delete");
           return;
         }
-        if (command.ifEmpty && queue.messages.some((one) => one.state !== "settled")) {
+        if (command.ifEmpty && queue.depth > 0) {
           this.refused(answer, "QUEUE_NOT_EMPTY", "delete");
           return;
         }
@@ -650,6 +693,7 @@ export class Model {
         return;
       }
       case "tick":
+      case "raise-version":
         expectKind("done");
         return;
       case "refuse":
@@ -665,27 +709,31 @@ export class Model {
       this.refused(answer, "QUEUE_NOT_FOUND", "settle");
       return;
     }
-    const message = this.find(lease.queue, lease.lane, lease.keySeq);
-    if (message === undefined) {
+    const laneName = queue.options.ordering === "key" ? lease.lane : "";
+    const lane = queue.lanes.get(laneName);
+    if (lane === undefined || lease.keySeq < 1 || lease.keySeq > lane.count) {
       this.refused(answer, "MESSAGE_NOT_FOUND", "settle");
       return;
     }
-    if (message.state !== "leased" || message.token !== lease.token) {
+    const message = this.find(lease.queue, laneName, lease.keySeq);
+    if (message?.state !== "leased" || message.token !== lease.token) {
+      const last = lane.lastSettled;
       const again =
-        message.state === "settled" &&
-        message.settledToken === lease.token &&
-        message.settledBy === settlement.kind &&
-        queue.lastSettled.get(message.lane) === message;
+        message === undefined &&
+        last?.keySeq === lease.keySeq &&
+        last.settledToken === lease.token &&
+        last.settledBy === settlement.kind;
       const reply = answer?.reply;
       if (again) {
         this.expect(reply?.kind === "settled" && reply.already, "settled already");
         return;
       }
-      this.refused(answer, "STALE_LEASE", `P5: settle of a message that is ${message.state}`);
+      const present = message?.state ?? "settled";
+      this.refused(answer, "STALE_LEASE", `P5: settle of a message that is ${present}`);
       if (reply?.kind !== "refused") return;
       const { currentToken, state } = reply.refusal;
-      this.expect(state === message.state.toUpperCase(), `STALE_LEASE says ${state}`);
-      const token = message.state === "settled" ? 0 : message.token;
+      this.expect(state === present.toUpperCase(), `STALE_LEASE says ${state}`);
+      const token = message?.token ?? 0;
       this.expect(currentToken === token, `STALE_LEASE says token ${currentToken}`);
       return;
     }
@@ -703,7 +751,7 @@ export class Model {
         this.settle(queue, message, "ack");
         return;
       case "release":
-        message.state = "ready";
+        this.become(queue, message, "ready");
         message.ended = "release";
         return;
       case "reject":
@@ -718,8 +766,8 @@ export class Model {
           this.exhaust(queue, message, "exhausted", settlement.error, "nack");
           return;
         }
-        const delay = settlement.delayMs ?? 0;
-        message.state = delay === 0 ? "ready" : "retrying";
+        const delay = settlement.delayMs ?? backOff(queue, message);
+        this.become(queue, message, delay === 0 ? "ready" : "retrying");
         message.deadline = ceil16(this.clock + delay);
         return;
       }
@@ -733,7 +781,7 @@ export class Model {
       this.expect(queue === undefined && info === undefined, `${name}: is it there?`);
       return;
     }
-    const there = queue.messages.filter((one) => one.state !== "settled");
+    const there = messagesOf(queue);
     const inState = (state: State): number => there.filter((one) => one.state === state).length;
     const parked = there.filter((one) => one.state === "parked");
     const expected = {

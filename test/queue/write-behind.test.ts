@@ -157,7 +157,7 @@ describe("W6: loading", () => {
   });
 
   test("G5: rows of another format or family stop the node, and so do rows out of order", () => {
-    expect(() => new Loader().row(metaRow, new Uint8Array([0, 2]))).toThrow("format 2");
+    expect(() => new Loader().row(metaRow, new Uint8Array([0, 3]))).toThrow("format 3");
     expect(() => new Loader().row("\x20", new Uint8Array(0))).toThrow("unknown family");
     const loader = new Loader();
     loader.row(metaRow, metaOf(Machine.empty()));

@@ -21,7 +21,8 @@ export type OperationKind =
   | "make-directory"
   | "rename"
   | "remove"
-  | "sync-directory";
+  | "sync-directory"
+  | "free-bytes";
 
 export interface Operation {
   readonly kind: OperationKind;
@@ -37,6 +38,14 @@ export interface SimDiskOptions {
   readonly gate?: (operation: Operation) => void | Promise<void>;
   /** Bytes that all files together may have; a write above fails with ENOSPC after part of it was taken. */
   readonly capacityBytes?: number;
+  readonly observer?: DiskObserver;
+}
+
+/** Told what is certain: for whoever checks what is on the disk. */
+export interface DiskObserver {
+  /** `content` of the file is durable; it differs from what was durable before at `from` and behind it only. */
+  synced(path: string, content: Buffer, from: number): void;
+  removed(path: string): void;
 }
 
 export function diskError(code: "EIO" | "ENOSPC" | "ENOENT" | "EBADF", path: string): Error {
@@ -47,9 +56,51 @@ type Pending =
   | { readonly kind: "write"; readonly at: number; readonly bytes: Buffer }
   | { readonly kind: "truncate"; readonly size: number };
 
+/** Bytes that grow at the end without being copied each time. */
+class Content {
+  private buffer = Buffer.alloc(0);
+  private used = 0;
+
+  static of(bytes: Buffer): Content {
+    const content = new Content();
+    content.write(0, bytes);
+    return content;
+  }
+
+  get length(): number {
+    return this.used;
+  }
+
+  /** A view: valid until the next change. */
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.used);
+  }
+
+  write(at: number, bytes: Buffer): void {
+    const end = at + bytes.byteLength;
+    if (end > this.used) this.resize(end);
+    bytes.copy(this.buffer, at);
+  }
+
+  /** What is gained is zero. */
+  resize(size: number): void {
+    if (size > this.buffer.length) {
+      const larger = Buffer.alloc(Math.max(size, 2 * this.buffer.length, 256));
+      this.buffer.copy(larger, 0, 0, this.used);
+      this.buffer = larger;
+    } else if (size > this.used) this.buffer.fill(0, this.used, size);
+    this.used = size;
+  }
+
+  apply(change: Pending): void {
+    if (change.kind === "write") this.write(change.at, change.bytes);
+    else this.resize(change.size);
+  }
+}
+
 class Inode {
-  durable: Buffer = Buffer.alloc(0);
-  cached: Buffer = Buffer.alloc(0);
+  durable = new Content();
+  cached = new Content();
   pending: Pending[] = [];
 }
 
@@ -72,9 +123,14 @@ export class SimDisk implements Disk {
   private readonly names = new Map<string, NameHistory>();
   private operations = 0;
   private dead = false;
+  /** Infinity: no bound. */
+  capacityBytes: number;
+  /** Unsynced writes that the crash before this disk's beginning lost, as a whole or in part. */
+  tornWrites = 0;
 
   constructor(options: SimDiskOptions) {
     this.options = options;
+    this.capacityBytes = options.capacityBytes ?? Infinity;
   }
 
   /** Operations so far that changed something. */
@@ -102,8 +158,10 @@ export class SimDisk implements Disk {
       let survivor = survivors.get(inode);
       if (survivor === undefined) {
         survivor = new Inode();
-        survivor.durable = crashed(inode, random, chance);
-        survivor.cached = Buffer.from(survivor.durable);
+        const { content, torn } = crashed(inode, random, chance);
+        survivor.durable = Content.of(content.bytes);
+        survivor.cached = content;
+        after.tornWrites += torn;
         survivors.set(inode, survivor);
       }
       after.names.set(path, [survivor]);
@@ -119,12 +177,33 @@ export class SimDisk implements Disk {
     return after;
   }
 
+  /** Another disk with the same content, what is not durable included. */
+  copy(options: SimDiskOptions = this.options): SimDisk {
+    const copy = new SimDisk(options);
+    const inodes = new Map<Inode, Inode>();
+    const of = (inode: Inode | undefined): Inode | undefined => {
+      if (inode === undefined) return undefined;
+      let same = inodes.get(inode);
+      if (same === undefined) {
+        same = new Inode();
+        same.durable = Content.of(inode.durable.bytes);
+        same.cached = Content.of(inode.cached.bytes);
+        same.pending = [...inode.pending];
+        inodes.set(inode, same);
+      }
+      return same;
+    };
+    for (const [path, history] of this.names) copy.names.set(path, history.map(of));
+    return copy;
+  }
+
   /** Damage: changes bytes in the cache and on the disk alike. */
   damage(path: string, change: (content: Buffer) => Buffer): void {
     const inode = this.current(path);
     if (inode === undefined) throw diskError("ENOENT", path);
-    inode.cached = change(Buffer.from(inode.cached));
-    inode.durable = Buffer.from(inode.cached);
+    const changed = change(Buffer.from(inode.cached.bytes));
+    inode.cached = Content.of(changed);
+    inode.durable = Content.of(changed);
     inode.pending = [];
   }
 
@@ -136,7 +215,12 @@ export class SimDisk implements Disk {
   content(path: string): Buffer {
     const inode = this.current(path);
     if (inode === undefined) throw diskError("ENOENT", path);
-    return Buffer.from(inode.cached);
+    return Buffer.from(inode.cached.bytes);
+  }
+
+  /** What is certain to survive. */
+  durable(path: string): Buffer {
+    return this.current(path)?.durable.bytes ?? Buffer.alloc(0);
   }
 
   paths(): string[] {
@@ -163,7 +247,7 @@ export class SimDisk implements Disk {
       inode = new Inode();
       this.bind(path, inode);
     } else if (mode === "create") {
-      inode.cached = Buffer.alloc(0);
+      inode.cached = new Content();
       inode.pending.push({ kind: "truncate", size: 0 });
     }
     return new SimFile(this, path, inode);
@@ -181,6 +265,7 @@ export class SimDisk implements Disk {
     await this.perform("remove", path);
     if (this.current(path) === undefined) throw diskError("ENOENT", path);
     this.bind(path, undefined);
+    this.options.observer?.removed(path);
   }
 
   async syncDirectory(directory: string): Promise<void> {
@@ -194,6 +279,11 @@ export class SimDisk implements Disk {
     }
   }
 
+  async freeBytes(directory: string): Promise<number> {
+    await this.perform("free-bytes", directory);
+    return this.room(Number.MAX_SAFE_INTEGER);
+  }
+
   /** Used by SimFile: counts, passes the gate, and hangs for ever on a disk that has crashed. */
   async perform(kind: OperationKind, path: string): Promise<void> {
     if (this.dead) await new Promise(() => undefined);
@@ -205,10 +295,18 @@ export class SimDisk implements Disk {
 
   /** Bytes of `wanted` that still fit. */
   room(wanted: number): number {
-    const { capacityBytes = Infinity } = this.options;
+    if (this.capacityBytes === Infinity) return wanted;
+    return Math.max(0, Math.min(wanted, this.capacityBytes - this.usedBytes));
+  }
+
+  get usedBytes(): number {
     let used = 0;
-    for (const path of this.paths()) used += this.current(path)?.cached.byteLength ?? 0;
-    return Math.max(0, Math.min(wanted, capacityBytes - used));
+    for (const path of this.names.keys()) used += this.current(path)?.cached.length ?? 0;
+    return used;
+  }
+
+  synced(path: string, content: Buffer, from: number): void {
+    this.options.observer?.synced(path, content, from);
   }
 
   private current(path: string): Inode | undefined {
@@ -244,14 +342,14 @@ class SimFile implements DiskFile {
       failed = error;
       bytes = bytes.subarray(0, Math.floor(bytes.byteLength / 2));
     }
-    const growth = Math.max(0, at + bytes.byteLength - this.inode.cached.byteLength);
+    const growth = Math.max(0, at + bytes.byteLength - this.inode.cached.length);
     const room = this.disk.room(growth);
     if (room < growth) {
       failed ??= diskError("ENOSPC", this.path);
       bytes = bytes.subarray(0, Math.max(0, bytes.byteLength - (growth - room)));
     }
     if (bytes.byteLength > 0) {
-      this.inode.cached = overwritten(this.inode.cached, at, bytes);
+      this.inode.cached.write(at, bytes);
       this.inode.pending.push({ kind: "write", at, bytes });
     }
     if (failed !== undefined) throw failed as Error;
@@ -260,7 +358,7 @@ class SimFile implements DiskFile {
   async read(buffer: Uint8Array, at: number): Promise<number> {
     this.assertOpen();
     await this.disk.perform("read", this.path);
-    const found = this.inode.cached.subarray(at, at + buffer.byteLength);
+    const found = this.inode.cached.bytes.subarray(at, at + buffer.byteLength);
     buffer.set(found);
     return found.byteLength;
   }
@@ -273,21 +371,28 @@ class SimFile implements DiskFile {
       this.inode.pending = [];
       throw error;
     }
-    this.inode.durable = applied(this.inode.durable, this.inode.pending);
+    const { durable, pending } = this.inode;
+    if (pending.length === 0) return;
+    let from = Infinity;
+    for (const change of pending) {
+      from = Math.min(from, change.kind === "write" ? change.at : change.size);
+      durable.apply(change);
+    }
     this.inode.pending = [];
+    this.disk.synced(this.path, durable.bytes, from);
   }
 
   async truncate(size: number): Promise<void> {
     this.assertOpen();
     await this.disk.perform("truncate", this.path);
-    this.inode.cached = resized(this.inode.cached, size);
+    this.inode.cached.resize(size);
     this.inode.pending.push({ kind: "truncate", size });
   }
 
   async size(): Promise<number> {
     this.assertOpen();
     await this.disk.perform("size", this.path);
-    return this.inode.cached.byteLength;
+    return this.inode.cached.length;
   }
 
   async close(): Promise<void> {
@@ -301,39 +406,21 @@ class SimFile implements DiskFile {
   }
 }
 
-function resized(content: Buffer, size: number): Buffer {
-  const next = Buffer.alloc(size);
-  content.copy(next, 0, 0, size);
-  return next;
-}
-
-function overwritten(content: Buffer, at: number, bytes: Buffer): Buffer {
-  const end = at + bytes.byteLength;
-  const next = end > content.byteLength ? resized(content, end) : content;
-  bytes.copy(next, at);
-  return next;
-}
-
-function applied(content: Buffer, pending: readonly Pending[]): Buffer {
-  let next = content;
-  for (const change of pending) {
-    next =
-      change.kind === "write"
-        ? overwritten(next, change.at, change.bytes)
-        : resized(next, change.size);
-  }
-  return next;
-}
-
 /** What a crash leaves of a file. */
-function crashed(inode: Inode, random: () => number, chance: number): Buffer {
-  let content: Buffer = Buffer.from(inode.durable);
+function crashed(
+  inode: Inode,
+  random: () => number,
+  chance: number,
+): { content: Content; torn: number } {
+  const content = Content.of(inode.durable.bytes);
+  let torn = 0;
   for (const change of inode.pending) {
     if (change.kind === "truncate") {
-      if (random() < chance) content = resized(content, change.size);
+      if (random() < chance) content.resize(change.size);
       continue;
     }
     const { at, bytes } = change;
+    let isWhole = true;
     let from = 0;
     while (from < bytes.byteLength) {
       const sectorEnd = (Math.floor((at + from) / sectorBytes) + 1) * sectorBytes - at;
@@ -341,13 +428,16 @@ function crashed(inode: Inode, random: () => number, chance: number): Buffer {
       const next = to;
       if (random() < chance) {
         if (chance < 1 && random() < 0.1) to = from + Math.floor(random() * (to - from));
-        if (to > from) content = overwritten(content, at + from, bytes.subarray(from, to));
-      } else if (random() < chance) {
+        if (to > from) content.write(at + from, bytes.subarray(from, to));
+        isWhole &&= to === next;
+      } else {
+        isWhole = false;
         // The size was written, the content was not.
-        if (at + to > content.byteLength) content = resized(content, at + to);
+        if (random() < chance && at + to > content.length) content.resize(at + to);
       }
       from = next;
     }
+    if (!isWhole) torn += 1;
   }
-  return content;
+  return { content, torn };
 }
