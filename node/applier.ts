@@ -112,7 +112,7 @@ export class Applier {
   #pump(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
-    // Not within the step that committed the entries: what applying sets in motion may propose (node.ts N1).
+    // Not within the step that committed the entries: what applying sets in motion may propose (consensus.ts N1).
     this.#loop = Promise.resolve()
       .then(() => this.#run())
       .catch((error: unknown) => this.#fail(error));

@@ -1,8 +1,5 @@
-// The loop: inputs → raft.step → persist, send, apply, answer. The only place where consensus, log and state machine meet.
-//   N1. One input at a time: an input that arises while a step is carried out waits for its end.
-//   N2. The parts of an output are carried out in the order that raft/output.ts demands (O1-O5).
-//   N3. Any failure of the disk, the store or an invariant ends the node: `fatal` is called once, nothing is answered after
-//       it (F2, R1, R15).
+// One member: consensus (consensus.ts), log, state machine (applier.ts) and the answers to clients, put together. The services of
+// grpc/ ask it, the ports of NodePorts are all that it knows of the world.
 
 import type { Logger } from "pino";
 import {
@@ -14,22 +11,17 @@ import {
 } from "../queue/index.ts";
 import {
   Raft,
-  type Entry,
-  type Input,
-  type MembershipChange,
-  type Message,
   type NodeId,
   type Output,
-  type Persist,
-  type Proposed,
   type RaftStatus,
-  type TransferOutcome,
+  type SnapshotWrite,
 } from "../raft/index.ts";
 import { Administration } from "./administration.ts";
 import { Applier } from "./applier.ts";
 import { startTicker, type Clock, type Timer } from "./clock.ts";
 import type { ServerConfig } from "./config.ts";
 import { Compactor } from "./compactor.ts";
+import { Consensus, type ConsensusEvents } from "./consensus.ts";
 import { diskRefusal, type DiskSpace } from "./disk-space.ts";
 import type { DurableLog, RestoredLog } from "./log/index.ts";
 import { Leadership } from "./leadership.ts";
@@ -79,7 +71,7 @@ export class Node {
   readonly administration: Administration;
   readonly #config: ServerConfig;
   readonly #ports: NodePorts;
-  readonly #raft: Raft;
+  readonly #consensus: Consensus;
   readonly #proposer: Proposer;
   readonly #leadership: Leadership;
   readonly #waiting = new Waiting();
@@ -91,14 +83,10 @@ export class Node {
   readonly #ticker: Timer;
   readonly #members: Members;
   #applier: Applier;
-  #inputs: Input[] = [];
-  #stepping = false;
-  #persisting: Promise<void> | undefined;
   #leader: { term: number; id: NodeId | undefined };
   #leads = false;
   /** As leader: the first index of the term; once it is applied the state machine is up to date. */
   #leadsFrom = Infinity;
-  #dead = false;
   #closing = false;
   /** Chunks of a snapshot are taken one after the other, also those of two leaders (E2). */
   #receiving: Promise<void> = Promise.resolve();
@@ -112,19 +100,20 @@ export class Node {
     this.id = config.nodeId;
     this.#members = ports.members;
     this.#applier = this.#newApplier(ports.state);
-    this.#raft = new Raft(raftConfig(config, ports.random), {
+    const raft = new Raft(raftConfig(config, ports.random), {
       ...ports.restored,
       applied: ports.state.machine.appliedIndex,
     });
-    this.#leader = { term: this.#raft.status().term, id: undefined };
+    this.#consensus = new Consensus(raft, ports.log, this.#consensusEvents());
+    this.#leader = { term: raft.status().term, id: undefined };
     this.administration = new Administration(this.#members, config, {
       clock: ports.clock,
-      status: () => this.#raft.status(),
-      propose: (change) => this.#proposedChange(change),
-      transfer: (to) => this.#startTransfer(to),
+      status: () => this.#consensus.status,
+      propose: (change) => this.#consensus.changeMembership(change),
+      transfer: (to) => this.#consensus.transfer(to),
       isNewest: () => this.#isNewest(),
       isClosing: () => this.#closing,
-      fatal: (error) => this.#die(error),
+      fatal: (error) => this.#consensus.fail(error),
     });
     this.administration.restored(ports.restored, ports.state.machine.appliedIndex);
     this.#leadership = new Leadership(ports.clock);
@@ -136,47 +125,73 @@ export class Node {
         backlogBytesMax: proposerBacklogBytesMax,
       },
       () => this.#leadership.stamp(),
-      (payload) => this.#proposed(payload),
+      (payload) => this.#consensus.propose(payload),
     );
     this.#sender = new SnapshotSender(ports.clock, ports.logger, {
       chunkBytes: config.snapshotChunkBytes,
       store: () => this.#applier.store,
-      idAt: (index) => this.#raft.snapshotIdAt(index),
+      idAt: (index) => this.#consensus.snapshotIdAt(index),
       chainAt: (index) => ports.log.readChain(index),
-      failed: (error) => this.#die(error),
+      failed: (error) => this.#consensus.fail(error),
     });
     this.#receiver = new SnapshotReceiver(ports.states, ports.logger);
     this.#compactor = new Compactor(ports.log, config.logRetainBytes, ports.logger);
-    this.#transport = ports.connect({
+    this.#transport = ports.connect(this.#transportEvents());
+    this.#reports = new PeerReports({
+      id: this.id,
+      clock: ports.clock,
+      logger: ports.logger,
+      membership: () => this.#consensus.status.membership,
+      condition: () => this.condition,
+      send: (reports) => this.#transport.send(reports),
+      failed: (error) => this.#consensus.fail(error),
+    });
+    ports.space.watch();
+    this.#ticker = startTicker(ports.clock, config.tickMs, () => this.#tick());
+  }
+
+  #consensusEvents(): ConsensusEvents {
+    return {
+      roleChanged: (change) => this.#roleChanged(change),
+      send: (messages) => this.#transport.send(messages),
+      appended: (persist) => this.administration.appended(persist),
+      committed: (entries) => {
+        this.administration.committed(entries);
+        this.#applier.push(entries);
+      },
+      confirmed: (reads) => this.#waiting.confirmed(reads, this.machine.appliedIndex),
+      readSnapshot: (read) => this.#sender.read(read),
+      received: (chunk) => {
+        this.#receiving = this.#receiving.then(() => this.#receiveSnapshot(chunk));
+      },
+      failed: (error) => {
+        this.#stopTimers();
+        this.#ports.fatal(error);
+      },
+    };
+  }
+
+  #transportEvents(): TransportEvents {
+    const consensus = this.#consensus;
+    return {
       message: (message) => {
         if (message.kind === "report") {
-          if (!this.#dead) this.#reports.received(message);
+          if (!consensus.ended) this.#reports.received(message);
           return;
         }
         // I7: as if it were lost. Its sender sends again; heartbeats go on, so nobody campaigns for it.
         if (message.kind === "append-request" && message.entries.length > 0 && this.#isBehind)
           return;
-        this.#input({ kind: "message", message });
+        consensus.input({ kind: "message", message });
       },
-      unreachable: (peer) => this.#input({ kind: "unreachable", peer }),
+      unreachable: (peer) => consensus.input({ kind: "unreachable", peer }),
       hungUp: (peer) => {
         // A closed connection is how the death of a process is noticed at once; PreVote makes a wrong guess harmless.
-        if (peer === this.#leader.id) this.#input({ kind: "leader-gone" });
+        if (peer === this.#leader.id) consensus.input({ kind: "leader-gone" });
       },
       // At once: a wiped node of a cluster that began with one would meanwhile lead a cluster of its own.
-      dismissed: (message) => this.#die(new Dismissed(message)),
-    });
-    this.#reports = new PeerReports({
-      id: this.id,
-      clock: ports.clock,
-      logger: ports.logger,
-      membership: () => this.#raft.status().membership,
-      condition: () => this.condition,
-      send: (reports) => this.#transport.send(reports),
-      failed: (error) => this.#die(error),
-    });
-    ports.space.watch();
-    this.#ticker = startTicker(ports.clock, config.tickMs, () => this.#tick());
+      dismissed: (message) => consensus.fail(new Dismissed(message)),
+    };
   }
 
   // ---------------------------------------------------------------- for the services
@@ -258,7 +273,7 @@ export class Node {
 
   /** Asks the state machine; `respond` is called exactly once, if given. */
   submit(origin: Origin, command: Command, respond: Respond | undefined): void {
-    if (!this.#leads || this.#dead) {
+    if (!this.#leads || this.#consensus.ended) {
       respond?.({ kind: this.#closing ? "shutting-down" : "not-leader" });
       return;
     }
@@ -287,13 +302,13 @@ export class Node {
    * @throws {NotLeading} or {TooManyReads}
    */
   linearizable(): Promise<void> {
-    if (!this.#leads || this.#dead)
+    if (!this.#leads || this.#consensus.ended)
       return Promise.reject(new NotLeading("this node does not lead"));
-    return this.#waiting.read((id) => this.#input({ kind: "read", id }));
+    return this.#waiting.read((id) => this.#consensus.input({ kind: "read", id }));
   }
 
   raftStatus(): RaftStatus {
-    return this.#raft.status();
+    return this.#consensus.status;
   }
 
   get members(): Members {
@@ -314,115 +329,11 @@ export class Node {
     this.#roleListeners.push(run);
   }
 
-  // ---------------------------------------------------------------- the loop
-
-  #proposed(payload: Uint8Array): NonNullable<Output["proposed"]> {
-    // Proposals come from the proposer's own turn, never from within a step (N1).
-    if (this.#dead) return { kind: "refused", reason: "uncommitted-limit" };
-    const output = this.#step({ kind: "propose", payload });
-    // N3: the commands stay with the proposer, without an answer.
-    return output?.proposed ?? { kind: "refused", reason: "uncommitted-limit" };
-  }
-
-  #proposedChange(change: MembershipChange): Proposed {
-    if (this.#dead) return { kind: "refused", reason: "not-leader" };
-    const output = this.#step({ kind: "change-membership", change });
-    return output?.proposed ?? { kind: "refused", reason: "not-leader" };
-  }
-
-  #startTransfer(to: NodeId): TransferOutcome {
-    if (this.#dead) return { kind: "refused", reason: "not-leader" };
-    const output = this.#step({ kind: "transfer", to });
-    return output?.transfer ?? { kind: "refused", reason: "not-leader" };
-  }
-
-  #input(input: Input): void {
-    if (this.#dead) return;
-    if (this.#stepping) {
-      this.#inputs.push(input);
-      return;
-    }
-    this.#step(input);
-  }
-
-  /** undefined: the node has ended. */
-  #step(input: Input): Output | undefined {
-    this.#stepping = true;
-    try {
-      const output = this.#raft.step(input);
-      this.#carryOut(output);
-      this.#stepping = false;
-      while (this.#inputs.length > 0 && !this.#dead) {
-        const inputs = this.#inputs;
-        this.#inputs = [];
-        for (const next of inputs) {
-          this.#stepping = true;
-          this.#carryOut(this.#raft.step(next));
-          this.#stepping = false;
-        }
-      }
-      return output;
-    } catch (error) {
-      this.#die(error);
-      return undefined;
-    }
-  }
-
-  /** N2. */
-  #carryOut(output: Output): void {
-    if (output.roleChange !== undefined) this.#roleChanged(output.roleChange);
-    if (output.sendNow.length > 0) this.#transport.send(output.sendNow);
-    if (output.persist !== undefined) this.#persist(output.persist, output.sendAfterPersist);
-    else if (output.sendAfterPersist.length > 0) this.#sendAfterPersist(output.sendAfterPersist);
-    if (output.committed.length > 0) this.#committed(output.committed);
-    if (output.reads.length > 0) this.#waiting.confirmed(output.reads, this.machine.appliedIndex);
-    for (const fetch of output.fetches) {
-      void this.#ports.log.read(fetch.from, fetch.through, fetch.bytesMax).then(
-        (entries) => this.#input({ kind: "fetched", for: fetch.for, from: fetch.from, entries }),
-        (error: unknown) => this.#die(error),
-      );
-    }
-    for (const read of output.snapshotReads) {
-      void this.#sender.read(read).then(
-        (chunk) => this.#input(chunk ?? { kind: "snapshot-lost", to: read.to }),
-        (error: unknown) => this.#die(error),
-      );
-    }
-    const { snapshotWrite } = output;
-    if (snapshotWrite !== undefined)
-      this.#receiving = this.#receiving.then(() => this.#receiveSnapshot(snapshotWrite));
-  }
-
-  #committed(entries: readonly Entry[]): void {
-    this.administration.committed(entries);
-    this.#applier.push(entries);
-  }
-
-  #persist(persist: Persist, then: readonly Message[]): void {
-    this.administration.appended(persist);
-    const done = this.#ports.log.append(persist).then(
-      () => {
-        if (this.#dead) return;
-        if (then.length > 0) this.#transport.send(then);
-        this.#input({ kind: "persisted", sequence: persist.sequence });
-      },
-      (error: unknown) => this.#die(error),
-    );
-    this.#persisting = done;
-    void done.then(() => {
-      if (this.#persisting === done) this.#persisting = undefined;
-    });
-  }
-
-  /** O3: what depends on earlier writes waits for them. */
-  #sendAfterPersist(messages: readonly Message[]): void {
-    if (this.#persisting === undefined) this.#transport.send(messages);
-    else void this.#persisting.then(() => this.#dead || this.#transport.send(messages));
-  }
+  // ---------------------------------------------------------------- time
 
   #tick(): void {
-    if (this.#dead) return;
-    this.#input({ kind: "tick" });
+    if (this.#consensus.ended) return;
+    this.#consensus.input({ kind: "tick" });
     this.#sender.tick();
     this.administration.tick(this.ready && !this.#closing);
     if (this.ready && !this.#closing)
@@ -439,7 +350,7 @@ export class Node {
     state.machine.collectGrants = this.#leads;
     return new Applier(state.machine, state.store, this.#ports.clock, this.#config, {
       answer: (entry, ordinal, origin, answer) => {
-        if (!this.#leads || this.#dead) return;
+        if (!this.#leads || this.#consensus.ended) return;
         this.#waiting.raised(origin, entry.index);
         const respond = this.#proposer.take(entry, ordinal);
         if (respond === undefined) return;
@@ -447,19 +358,19 @@ export class Node {
         else this.#waiting.receive(origin.session, origin.sequence, respond);
       },
       applied: (index, { grants, completions, endedSessions }) => {
-        if (this.#dead) return;
+        if (this.#consensus.ended) return;
         for (const { session, sequence, answer } of completions)
           this.#waiting.completed(session, sequence, answer);
         if (this.#leads) {
           this.streams.granted(grants);
           this.streams.ended(endedSessions);
         }
-        this.#input({ kind: "applied", index });
+        this.#consensus.input({ kind: "applied", index });
         this.#waiting.applied(index);
         this.#proposer.applied(index);
         this.#compact();
       },
-      failed: (error) => this.#die(error),
+      failed: (error) => this.#consensus.fail(error),
     });
   }
 
@@ -468,49 +379,49 @@ export class Node {
     const work = this.#compactor.consider(
       () => this.#applier.checkpoint(),
       () => this.#sender.keepFrom,
-      (index) => this.#raft.snapshotIdAt(index).membership,
+      (index) => this.#consensus.snapshotIdAt(index).membership,
     );
     void work.then(
       (index) => {
-        if (index !== undefined) this.#input({ kind: "compacted", index });
+        if (index !== undefined) this.#consensus.input({ kind: "compacted", index });
       },
-      (error: unknown) => this.#die(error),
+      (error: unknown) => this.#consensus.fail(error),
     );
   }
 
-  async #receiveSnapshot(write: NonNullable<Output["snapshotWrite"]>): Promise<void> {
+  async #receiveSnapshot(write: SnapshotWrite): Promise<void> {
     await this.#room();
-    if (this.#dead) return;
+    if (this.#consensus.ended) return;
     const { last } = write.snapshot;
     try {
       const taken = await this.#receiver.take(write);
       if (!taken) {
-        this.#input({ kind: "snapshot-rejected", last });
+        this.#consensus.input({ kind: "snapshot-rejected", last });
         return;
       }
       if (!write.done) {
-        this.#input({ kind: "snapshot-written", last, chunk: write.chunk });
+        this.#consensus.input({ kind: "snapshot-written", last, chunk: write.chunk });
         return;
       }
       // O5: whatever was handed out before is durable, and its effects are inside the snapshot.
       this.#installing = true;
-      await this.#persisting;
+      await this.#consensus.persisted();
       await this.#compactor.idle();
       await this.#applier.stop();
       const { state, chain } = await this.#receiver.install(write.snapshot, this.#applier.store);
       await this.#ports.log.reset(write.snapshot, chain);
       this.#applier = this.#newApplier(state);
       this.#installing = false;
-      this.#input({ kind: "snapshot-installed", snapshot: write.snapshot });
+      this.#consensus.input({ kind: "snapshot-installed", snapshot: write.snapshot });
       this.administration.installed(last.index, write.snapshot.membership);
     } catch (error) {
-      this.#die(error);
+      this.#consensus.fail(error);
     }
   }
 
   /** F9: a chunk that waits for room is not acknowledged, and holds the sender back as a slow disk would. */
   async #room(): Promise<void> {
-    while (this.#ports.space.full && !this.#dead)
+    while (this.#ports.space.full && !this.#consensus.ended)
       await new Promise<void>((resolve) => this.#ports.clock.after(roomMs, resolve));
   }
 
@@ -525,7 +436,7 @@ export class Node {
     this.machine.collectGrants = this.#leads;
     if (this.#leads && !led) {
       this.#leadership.begin(this.machine.clusterTime);
-      this.#leadsFrom = this.#raft.status().last.index;
+      this.#leadsFrom = this.#consensus.status.last.index;
     }
     if (led && !this.#leads) {
       this.#leadsFrom = Infinity;
@@ -533,7 +444,7 @@ export class Node {
       this.#waiting.abandon();
       this.administration.leadershipLost();
       this.streams.leadershipLost();
-      this.#sender.stop().catch((error: unknown) => this.#die(error));
+      this.#sender.stop().catch((error: unknown) => this.#consensus.fail(error));
     }
     if (leader !== undefined && leader !== this.id) this.administration.ledBy(leader);
     for (const run of this.#roleListeners) run();
@@ -549,7 +460,7 @@ export class Node {
     for (const run of this.#roleListeners) run();
     const end = this.#ports.clock.monotonicMs() + this.#config.drainMs;
     while (
-      !this.#dead &&
+      !this.#consensus.ended &&
       this.#leads &&
       !this.#proposer.idle &&
       this.#ports.clock.monotonicMs() < end
@@ -562,14 +473,14 @@ export class Node {
     this.#waiting.abandon();
     this.administration.close();
     this.#stopTimers();
-    const wasDead = this.#dead;
-    this.#dead = true;
+    const wasDead = this.#consensus.ended;
+    this.#consensus.end();
     await this.#transport.close();
     await this.#sender.stop();
     if (wasDead) return;
     await this.#receiving;
     await this.#receiver.stop();
-    await this.#persisting;
+    await this.#consensus.persisted();
     await this.#compactor.idle();
     await this.#applier.checkpoint();
     await this.#applier.stop();
@@ -580,14 +491,7 @@ export class Node {
   /** The store behind `state` cannot be read: an error, unless its time is over anyway. */
   storeFailed(store: Applier["store"], error: unknown): void {
     if (this.#installing || store !== this.#applier.store) return;
-    this.#die(error);
-  }
-
-  #die(error: unknown): void {
-    if (this.#dead) return;
-    this.#dead = true;
-    this.#stopTimers();
-    this.#ports.fatal(error);
+    this.#consensus.fail(error);
   }
 
   #stopTimers(): void {

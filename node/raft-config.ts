@@ -3,7 +3,7 @@
 import type { RaftConfig } from "../raft/index.ts";
 import type { ServerConfig } from "./config.ts";
 
-/** Payload in one message to a follower. */
+/** Payload in one message to a follower, which is never more than may be under way to it. */
 const appendBytesMax = 1024 * 1024;
 
 export function raftConfig(config: ServerConfig, random: () => number): RaftConfig {
@@ -13,7 +13,7 @@ export function raftConfig(config: ServerConfig, random: () => number): RaftConf
     heartbeatTicks: Math.max(1, Math.floor(config.heartbeatMs / config.tickMs)),
     inflightAppendsMax: 64,
     inflightBytesMax: config.inflightBytesMax,
-    appendBytesMax,
+    appendBytesMax: Math.min(appendBytesMax, config.inflightBytesMax),
     uncommittedBytesMax: config.uncommittedBytesMax,
     cacheBytesMax: config.cacheBytesMax,
     random,

@@ -56,7 +56,7 @@ export class Member {
   events: TransportEvents | undefined;
   /** Counts starts: what belongs to an earlier life is void. */
   life = 0;
-  /** What its lives ended of (node.ts N3). */
+  /** What its lives ended of (consensus.ts N3). */
   readonly failures: unknown[] = [];
 
   constructor(id: NodeId, config: ServerConfig, time: VirtualTime, disk: SimDisk) {

@@ -96,6 +96,7 @@ export class SimClient {
         break;
       } catch (error) {
         if (!(error instanceof QueueError)) throw error;
+        world.trace.event("not-connected", this.name, error.message);
         await this.#pause(500);
       }
     }

@@ -37,6 +37,16 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
+/** Default 1. */
+const weights: Partial<Record<FaultKind, number>> = {
+  partition: 3,
+  usurp: 3,
+  kill: 2,
+  power: 2,
+  pause: 2,
+  membership: 2,
+};
+
 export interface FaultWorld {
   readonly time: Time;
   readonly network: Network;
@@ -56,7 +66,8 @@ export interface FaultWorld {
 export class Faults {
   readonly #world: FaultWorld;
   readonly #random: Random;
-  readonly #kinds: readonly FaultKind[];
+  /** Each of them as often as it weighs. */
+  readonly #weighted: readonly FaultKind[];
   readonly #calmWeather: Weather;
   /** Ends all of it. */
   readonly #undo = new Set<() => void>();
@@ -66,7 +77,9 @@ export class Faults {
   constructor(world: FaultWorld, random: Random, kinds: readonly FaultKind[]) {
     this.#world = world;
     this.#random = random;
-    this.#kinds = kinds;
+    this.#weighted = kinds.flatMap((kind) =>
+      Array.from({ length: weights[kind] ?? 1 }, () => kind),
+    );
     this.#calmWeather = world.network.weather;
   }
 
@@ -74,7 +87,7 @@ export class Faults {
   begin(everyMs: number): void {
     const next = (): void => {
       if (this.#over) return;
-      if (this.#kinds.length > 0) this.#one();
+      if (this.#weighted.length > 0) this.#one();
       this.#world.time.after(2 * everyMs * this.#random.next(), undefined, next);
     };
     this.#world.time.after(everyMs, undefined, next);
@@ -150,7 +163,7 @@ export class Faults {
   // ---------------------------------------------------------------- faults
 
   #one(): void {
-    const kind = this.#random.pick(this.#kinds);
+    const kind = this.#random.pick(this.#weighted);
     switch (kind) {
       case "kill":
         for (const machine of this.#targets) this.#kill(machine);

@@ -147,9 +147,11 @@ async function quiet(world: World, alive: Alive): Promise<void> {
     })();
   }
   const all = (): boolean => running(alive()) && expected.every(({ name }) => served.has(name));
+  const unserved = (): string =>
+    expected.flatMap(({ name }) => (served.has(name) ? [] : [name])).join();
   if (!(await world.until(all, servedMs)))
     throw new Violation(
-      `liveness: not every client is served within ${servedMs} ms: ${describe(world)}`,
+      `liveness: ${unserved()} not served within ${servedMs} ms: ${describe(world)}`,
     );
 }
 

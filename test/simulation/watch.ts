@@ -128,7 +128,7 @@ export class Watch {
       throw new Violation(`V7: node ${id}: ${violation}`);
     if (status.role === "leader" && (before?.role !== "leader" || before.term !== status.term))
       this.#elected(machine, status);
-    if (status.commit > this.commit) this.#committed(machine, status);
+    if (status.commit > this.commit) this.#committed(machine, status, before);
     if (before === undefined || status.applied !== before.applied) this.#applied(machine, status);
     if (before !== undefined && status.compacted.index > before.compacted.index)
       this.#counters.compactions += 1;
@@ -166,20 +166,14 @@ export class Watch {
   }
 
   /** V3. */
-  #committed(machine: Machine, { commit, membership, role, term }: Status): void {
-    const { voters } = membership;
-    const holders = new Map<number, NodeId[]>();
-    for (const voter of voters) {
-      const entry = this.#machines.get(voter)?.onDisk(commit);
-      if (entry !== undefined)
-        holders.set(entry.chain, [...(holders.get(entry.chain) ?? []), voter]);
-    }
-    const quorum = Math.floor(voters.length / 2) + 1;
-    const agreed = [...holders.values()].find((ids) => ids.length >= quorum);
-    const [holder] = agreed ?? [];
+  #committed(machine: Machine, status: Status, before: Status | undefined): void {
+    const { commit, membership, role, term } = status;
+    // Within one step a leader may commit, and then append another membership.
+    const holder =
+      this.#holderOf(commit, membership) ?? (before && this.#holderOf(commit, before.membership));
     if (holder === undefined)
       throw new Violation(
-        `V3: node ${machine.id} commits ${commit}, which is not on the disks of ${quorum} of ${voters.join()}`,
+        `V3: node ${machine.id} commits ${commit}, which is not on the disks of a quorum of ${membership.voters.join()}`,
       );
     for (let index = this.commit + 1; index <= commit; index += 1) {
       const entry = this.#machines.get(holder)?.onDisk(index);
@@ -195,6 +189,18 @@ export class Watch {
       throw new Violation(
         `V3: B1: node ${machine.id} commits ${commit} of term ${last?.term ?? 0} in term ${term}`,
       );
+  }
+
+  /** One of a quorum on whose disks the same entry is; undefined: there is no such quorum. */
+  #holderOf(index: number, { voters }: Membership): NodeId | undefined {
+    const holders = new Map<number, NodeId[]>();
+    for (const voter of voters) {
+      const entry = this.#machines.get(voter)?.onDisk(index);
+      if (entry !== undefined)
+        holders.set(entry.chain, [...(holders.get(entry.chain) ?? []), voter]);
+    }
+    const quorum = Math.floor(voters.length / 2) + 1;
+    return [...holders.values()].find((ids) => ids.length >= quorum)?.[0];
   }
 
   /** V5. */

@@ -151,9 +151,9 @@ export const nodeMutants: readonly Mutant[] = [
   {
     name: "messages-after-persist-sent-at-once",
     trap: "R2",
-    file: "node/node.ts",
-    find: `    if (this.#persisting === undefined) this.#transport.send(messages);`,
-    replace: `    if (this.#persisting === undefined || messages.length > 0) this.#transport.send(messages);`,
+    file: "node/consensus.ts",
+    find: `    if (this.#persisting === undefined) this.#events.send(messages);`,
+    replace: `    if (this.#persisting === undefined || messages.length > 0) this.#events.send(messages);`,
   },
   {
     name: "election-on-a-stalled-event-loop",
