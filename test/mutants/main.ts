@@ -24,6 +24,7 @@ interface Row {
 }
 
 const shareMin = 0.95;
+const baselineSecondsMax = 600;
 
 const program = new Command("npm run mutants --")
   .description("Puts bugs in on purpose, one at a time, and looks whether the tests find them.")
@@ -74,10 +75,11 @@ function lineOf({ mutant, trials }: Row): string {
 /** Without a bug everything must be green, or nothing that follows means anything. */
 async function checkBaseline(
   mutants: readonly Mutant[],
-  { suite, seconds }: Options,
+  { suite, seeds, seconds }: Options,
 ): Promise<void> {
   const trials: Trial[] = [];
-  if (suite !== "tests") trials.push(await trySimulation(undefined, { seeds: 20, seconds }));
+  if (suite !== "tests")
+    trials.push(await trySimulation(undefined, { seeds, seconds: baselineSecondsMax }));
   if (suite !== "simulation") {
     for (const folder of new Set(mutants.map(testsOf)))
       trials.push(await tryTests(undefined, folder, 4 * seconds));
