@@ -55,7 +55,7 @@ export async function callLeader(
     const left = deadline - clock.now();
     const endpoint = leader.next();
     try {
-      const attempt = Math.max(1, Math.min(attemptMs, left));
+      const attempt = Math.max(1, Math.min(attemptMs, shareOf(left, leader.endpoints.length)));
       const reply = await parts.channels.to(endpoint).unary(method, request, attempt, stop);
       // Only a leader opens sessions; the stream goes there next.
       if (method === "OpenSession") leader.leads(endpoint);
@@ -77,6 +77,11 @@ export async function callLeader(
       if (over) await pause(clock, wait, stop);
     }
   }
+}
+
+/** A node that says nothing must leave time for the others: of a short timeout a try gets half of what is left. */
+function shareOf(leftMs: number, endpoints: number): number {
+  return endpoints > 1 ? Math.max(leftMs / 2, Math.min(leftMs, 100)) : leftMs;
 }
 
 /** Learns from a failed try. True: another try may do better. */

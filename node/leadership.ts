@@ -2,6 +2,8 @@
 // sessions of connected clients alive, and raises the version of the rules when every member knows a newer one (G5).
 //   L1. Stamps never go back within a leadership: they follow the monotonic clock from where leadership began, so that a
 //       wall clock that jumps moves nothing (P9).
+//   L2. Stamps begin anew behind cluster time as soon as the state machine is up to date: what it had not applied when leadership
+//       began may be stamped by a clock that was far ahead, and time would stand still until this one has caught up.
 
 import type { Machine, Origin, Command } from "../queue/index.ts";
 import type { Clock } from "./clock.ts";
@@ -17,6 +19,8 @@ export class Leadership {
   readonly #clock: Clock;
   #anchorWall = 0;
   #anchorMonotonic = 0;
+  /** L2 is done. */
+  #caughtUp = false;
   #alive = new Set<number>();
   #keptAliveAt = 0;
   #tickUnderWay = false;
@@ -27,11 +31,16 @@ export class Leadership {
   }
 
   begin(clusterTime: number): void {
-    this.#anchorMonotonic = this.#clock.monotonicMs();
-    this.#anchorWall = Math.max(this.#clock.wallMs(), clusterTime + 1);
+    this.#caughtUp = false;
+    this.#anchor(Math.max(this.#clock.wallMs(), clusterTime + 1));
     this.#alive.clear();
     this.#tickUnderWay = false;
     this.#raiseUnderWay = false;
+  }
+
+  #anchor(stamp: number): void {
+    this.#anchorMonotonic = this.#clock.monotonicMs();
+    this.#anchorWall = stamp;
   }
 
   /** Milliseconds since 1970: the stamp of an entry made now. */
@@ -50,6 +59,10 @@ export class Leadership {
     submit: (origin: Origin, command: Command, done: () => void) => void,
     rulesVersionOfAll: () => number,
   ): void {
+    if (!this.#caughtUp) {
+      this.#caughtUp = true;
+      this.#anchor(Math.max(this.stamp(), machine.clusterTime + 1));
+    }
     const now = this.#clock.monotonicMs();
     if (machine.version < machine.versionMax && !this.#raiseUnderWay) {
       const version = rulesVersionOfAll();

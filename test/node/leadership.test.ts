@@ -50,6 +50,24 @@ describe("L1, P9: stamps", () => {
     expect(leadership.stamp()).toBe(1_000_101);
   });
 
+  test("L2: a leader that had not applied everything when it began goes on from cluster time, once it has", async () => {
+    const { time, clock, leadership, machine, apply, submitted, tick } = world();
+    clock.wallSkewMs = -900_000;
+    leadership.begin(machine.clusterTime);
+    // From the last leader, whose clock was right: applied only now.
+    apply({ kind: "open-session", name: "s", ttlMs: 2_000 }, 1_000_000);
+    tick();
+    expect(leadership.stamp()).toBe(1_000_001);
+    await time.advance(1_500);
+    expect(leadership.stamp()).toBe(1_001_501);
+    tick();
+    // Time goes on: somebody waits for it.
+    expect(submitted.map(({ command }) => command.kind)).toEqual(["tick"]);
+    clock.wallSkewMs = 900_000;
+    tick();
+    expect(leadership.stamp()).toBe(1_001_501);
+  });
+
   test("never go back within a leadership, at any jump", async () => {
     const { time, clock, leadership } = world();
     const random = randomFrom(5);

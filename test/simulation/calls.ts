@@ -539,6 +539,7 @@ class SimChannel implements Channel {
         signal?.removeEventListener("abort", abort);
         if (call !== undefined) this.#open.delete(call);
         const answer = reply === undefined ? undefined : definition.responseDeserialize(reply);
+        this.#world.trace.event("call", this.#client.name, method, this.endpoint, failure?.message);
         if (method === "GetQueue" && answer !== undefined)
           history.read(this.#client.name, request, answer, from, time.steps);
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- Channel.unary rejects with a Failure

@@ -101,7 +101,10 @@ export class SimClient {
       }
     }
     world.trace.event("connected", this.name, this.role);
-    for (const plan of queues) await this.#untilDone(() => this.#create(plan));
+    for (const plan of queues) {
+      if (!world.goesOn) break;
+      await this.#untilDone(() => this.#create(plan));
+    }
     switch (this.role) {
       case "producer":
         await this.#produce();
@@ -159,7 +162,6 @@ export class SimClient {
     told: (operation: Operation, value: T) => void = () => undefined,
   ): Promise<T | undefined> {
     const { time, history, counters } = this.#world;
-    this.#world.operationsLeft -= 1;
     const operation: Operation = {
       client: this.name,
       call,
@@ -175,6 +177,7 @@ export class SimClient {
     try {
       const value = await run();
       operation.outcome = "ok";
+      this.#world.operationsLeft -= 1;
       counters.ok += 1;
       told(operation, value);
       return value;
@@ -226,6 +229,18 @@ export class SimClient {
         operation.keySeqs = done.map(({ keySeq }) => keySeq);
       },
     );
+  }
+
+  /** Once it is connected: something is written and read again, whatever was there before. */
+  async served(): Promise<void> {
+    const [plan] = queues.filter(({ name }) => name === "ledger");
+    while (this.client === undefined) await this.#pause(100);
+    for (;;) {
+      if (plan !== undefined) await this.#create(plan);
+      if ((await this.read("ledger")) !== undefined) break;
+      await this.#pause(100);
+    }
+    await this.enqueue("ledger", "last");
   }
 
   read(queue: string): Promise<object | undefined> {

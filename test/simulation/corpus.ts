@@ -12,8 +12,13 @@ export interface Found {
 
 export const corpus: readonly Found[] = [
   {
-    seed: 52,
+    seed: 157,
     what: "a dead letter named its message by the bytes of a row: no client could read a frame with one",
     commit: "The simulation: the whole cluster in one thread from one seed",
+  },
+  {
+    seed: 1507486386,
+    what: "a heartbeat was answered in a term that was still on its way to the disk from the step before (R2)",
+    commit: "No answer overtakes its term, of whichever step it is (R2)",
   },
 ];

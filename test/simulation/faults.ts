@@ -104,7 +104,8 @@ export class Faults {
       machine.stalledUntil = 0;
     }
     this.#world.network.healAll();
-    this.#world.network.weather = this.#calmWeather;
+    const lossless = { loss: 0, duplication: 0, reordering: 0 };
+    this.#world.network.weather = { ...this.#calmWeather, ...lossless };
   }
 
   /** Somebody starts what does not run, after a while. */

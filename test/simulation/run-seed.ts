@@ -138,13 +138,7 @@ async function quiet(world: World, alive: Alive): Promise<void> {
   const served = new Set<string>();
   const expected = reaching(world, alive());
   for (const client of expected) {
-    void (async () => {
-      while (client.client === undefined) await world.time.sleep(100, client.process);
-      while ((await client.read("ledger")) === undefined)
-        await world.time.sleep(100, client.process);
-      await client.enqueue("ledger", "last");
-      served.add(client.name);
-    })();
+    void client.served().then(() => served.add(client.name));
   }
   const all = (): boolean => running(alive()) && expected.every(({ name }) => served.has(name));
   const unserved = (): string =>

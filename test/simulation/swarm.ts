@@ -85,7 +85,7 @@ function drawConfig(random: Random): Partial<ServerConfig> {
     // E7: a follower that is behind gets a snapshot.
     logRetainBytes: isKeepingNothing ? 0 : random.pick([4, 32, 256, 4_096]) * kibibyte,
     segmentBytes: random.pick([1, 4, 16, 64]) * kibibyte,
-    snapshotChunkBytes: random.pick([256, 4 * kibibyte, 64 * kibibyte]),
+    snapshotChunkBytes: random.pick([1, 4, 64]) * kibibyte,
     outboxBytesMax: random.pick([1, 16, 256]) * kibibyte,
     lanesResidentMax: random.pick([1, 10, 1_000]),
     drainMs: random.pick([0, 100, 1_000]),
