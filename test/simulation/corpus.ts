@@ -14,16 +14,23 @@ export const corpus: readonly Found[] = [
   {
     seed: 300_102,
     what: "a dead letter named its message by the bytes of a row: no client could read a frame with one",
-    commit: "The simulation: the whole cluster in one thread from one seed",
+    commit: "Members that come and go, replicas that compare themselves, disks that fill up",
   },
   {
     seed: 70_227,
     what: "a leader elected before it had applied a time far ahead of its clock: leases and waits stood still for the difference",
-    commit: "Stamps begin anew when a new leader is up to date",
+    commit:
+      "Stamps begin anew when the state machine is up to date; a silent node leaves time for the others",
   },
   {
     seed: 70_106,
     what: "with a timeout of 2 s one endpoint that says nothing took all of it: the client never got to the others",
-    commit: "A try leaves time for the other endpoints",
+    commit:
+      "Stamps begin anew when the state machine is up to date; a silent node leaves time for the others",
+  },
+  {
+    seed: 1_507_486_386,
+    what: "a heartbeat was answered in a term that was still on its way to the disk from the step before (R2)",
+    commit: "No answer overtakes its term, of whichever step it is (R2)",
   },
 ];
