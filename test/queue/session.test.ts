@@ -271,6 +271,27 @@ describe("O2: streams and consumers", () => {
     expect(await story.ack(first!)).toEqual({ kind: "settled", already: false });
   });
 
+  test("G1: consumers take their places by number when a session attaches, whatever order they came in", async () => {
+    const served: number[][] = [];
+    for (const restarts of [false, true]) {
+      const story = new Story();
+      await story.queue("q");
+      const session = await story.session();
+      const origin = { session, sequence: 0, floor: 0 };
+      for (const consumer of [3, 1, 2])
+        await story.in(session, { kind: "subscribe", consumer, queue: "q", credit: 1, leaseMs: 0 });
+      await story.call({ kind: "detach" }, origin);
+      for (const key of ["a", "b", "c"]) await story.put("q", key);
+      if (restarts) await story.restart();
+      await story.call({ kind: "attach" }, origin);
+      served.push(story.grants.map(({ consumer }) => consumer));
+    }
+    expect(served).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
+  });
+
   test("a session has no stream until it attaches", async () => {
     const story = new Story();
     await story.queue("q");
