@@ -243,4 +243,18 @@ export const nodeMutants: readonly Mutant[] = [
     find: `  if ((await disk.list(\`\${directory}/log\`)).length > 0) {`,
     replace: `  if ((await disk.list(\`\${directory}/log\`)).length > Infinity) {`,
   },
+  {
+    name: "wiped-node-accepted-under-its-old-id",
+    trap: "C7",
+    file: "node/introduction.ts",
+    find: `  if (known !== undefined && known.incarnation !== incarnation)`,
+    replace: `  if (known !== undefined && known.incarnation === "")`,
+  },
+  {
+    name: "removed-number-used-again",
+    trap: "C7",
+    file: "node/introduction.ts",
+    find: `  if (circle.isRemoved(peer))`,
+    replace: `  if (circle.isRemoved(-peer))`,
+  },
 ];
