@@ -4,7 +4,8 @@
 //   G1. `current` changes by an atomic, synced rename after the new generation is durable (E5). A crash at any point leaves
 //       the old state or the new one; other generations are garbage.
 
-import { Loader, loadRange, type Machine, type OrderedStore } from "../queue/index.ts";
+import type { Machine, OrderedStore } from "../queue/index.ts";
+import { openMachine } from "./open-machine.ts";
 import type { SnapshotId } from "../raft/index.ts";
 import { assert } from "./assert.ts";
 import { crc32c } from "./log/crc.ts";
@@ -75,6 +76,8 @@ export class StateDirectory {
     const found = (await disk.list(path)).includes(currentName);
     let current: Current = { generation: 1, installed: undefined };
     if (found) {
+      // The process may have died between its rename and the sync: what it replaced goes only when it is there for certain.
+      await disk.syncDirectory(path);
       const file = `${path}/${currentName}`;
       current = decodeCurrent(file, await readWhole(disk, file, bytesMax));
       // What a crash may have left: the state before the present one, and one that was being received. Never on the word of
@@ -86,7 +89,7 @@ export class StateDirectory {
     const store = await stores.open(directory.#pathOf(current.generation));
     return {
       directory,
-      state: { store, machine: await directory.#load(store) },
+      state: { store, machine: await openMachine(store, options) },
       installed: current.installed,
     };
   }
@@ -113,15 +116,7 @@ export class StateDirectory {
     this.#current = next;
     await old.close();
     await this.#stores.destroy(this.#pathOf(previous));
-    return { store, machine: await this.#load(store) };
-  }
-
-  /** Reads everything but the messages. */
-  async #load(store: OrderedStore): Promise<Machine> {
-    const loader = new Loader(this.#options);
-    for await (const rows of store.range(loadRange.from, loadRange.to))
-      for (const { key, value } of rows) loader.row(key, value);
-    return loader.finish();
+    return { store, machine: await openMachine(store, this.#options) };
   }
 
   #pathOf(generation: number): string {

@@ -82,6 +82,8 @@ async function prepareDirectory(
 ): Promise<readonly string[]> {
   await disk.makeDirectory(directory);
   await disk.syncDirectory(dirname(directory));
+  // P3 for names: the process may have died between a rename and its sync. What a new base made garbage goes after that only.
+  await disk.syncDirectory(directory);
   const names = await disk.list(directory);
   for (const name of names) {
     if (name.endsWith(".tmp")) await disk.remove(`${directory}/${name}`);

@@ -5,7 +5,7 @@ import type { OpenedLog } from "../../../node/log/index.ts";
 import type { Entry, Persist } from "../../../raft/index.ts";
 
 import { seeded } from "./random.ts";
-import { SimDisk } from "./sim-disk.ts";
+import { SimDisk } from "../../../testing/disk/sim-disk.ts";
 import {
   Workload,
   decodeMembership,

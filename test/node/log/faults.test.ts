@@ -5,8 +5,9 @@ import type { DurableLogOptions } from "../../../node/log/index.ts";
 import type { Entry, Persist } from "../../../raft/index.ts";
 
 import { seeded } from "./random.ts";
-import { SimDisk, diskError } from "./sim-disk.ts";
-import type { Operation, OperationKind } from "./sim-disk.ts";
+import { diskError } from "../../../testing/disk/disk-error.ts";
+import { SimDisk } from "../../../testing/disk/sim-disk.ts";
+import type { Operation, OperationKind } from "../../../testing/disk/sim-disk.ts";
 import { directory, smallLimits } from "./workload.ts";
 
 function entry(index: number, term = 1, text = `payload ${index}`): Entry {
