@@ -4,10 +4,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { EntryWriter, decodeEntry } from "../../queue/index.ts";
 import { check, type Evidence } from "./checker.ts";
-import { calm } from "./network.ts";
+import { calm } from "../../testing/network.ts";
 import { withoutReality } from "./poison.ts";
 import { strictQueues } from "./queues.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../testing/random.ts";
 import { live } from "./run-seed.ts";
 import { checkSums } from "./sums.ts";
 import { draw } from "./swarm.ts";

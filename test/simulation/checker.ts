@@ -1,7 +1,7 @@
 // The witness order (reliability.md §2.2): the committed log is the order in which everything happened; what clients were told
 // must agree with it. Sound without trusting the server: a false index can only cause a failure.
 //   C1. Agree: every index through the commit has an entry (that all disks have the same one is V2 and V3 of watch.ts).
-//   C2. Replay: what the queues answer in that order is allowed by a model that shares nothing with them (test/queue/model.ts),
+//   C2. Replay: what the queues answer in that order is allowed by a model that shares nothing with them (test/queue/model/),
 //       and their digests are those that the nodes had (R9).
 //   C3. Map: every answer on the wire is the answer of that log to that command of that session, with that index (R14).
 //   C4. Once: no message is in the log twice, none is there that nobody sent, none that was refused (P6, Q2, H3).
@@ -22,7 +22,7 @@ import {
   type Machine,
   type Origin,
 } from "../../queue/index.ts";
-import { Model } from "../queue/model.ts";
+import { Model } from "../queue/model/model.ts";
 import type { DiskEntry } from "./disk-log.ts";
 import type { History, ReadDone, Spoken } from "./history.ts";
 import { Violation } from "./watch.ts";
@@ -100,10 +100,11 @@ class Replay {
     const machine = this.#machine;
     const { time, records } = decodeEntry(payload);
     const at = { index, time };
+    while (machine.missingDue(at) !== undefined) machine.provideDue([]);
     provide(machine, () => machine.missingToBegin(at));
     machine.begin(at);
     const answers = records.map(({ origin, command }) => {
-      provide(machine, () => machine.missing(command));
+      provide(machine, () => machine.missing(origin, command));
       return machine.apply(origin, command);
     });
     machine.end();
@@ -112,7 +113,7 @@ class Replay {
       origin,
       command,
     ]);
-    this.#model.entry(index, time, calls, answers, effects);
+    this.#model.entry({ index, stamp: time, calls, answers, effects });
     const [fault] = this.#model.faults;
     expect(fault === undefined, () => `C2: ${fault ?? ""}`);
     records.forEach((record, ordinal) => this.#learn(record, answers[ordinal]));
@@ -237,6 +238,12 @@ function checkReply(
       case "batchEnqueued":
         return (
           reply.kind === "batch-enqueued" &&
+          reply.messages.map(({ seq }) => seq).join() ===
+            result.messages.map(({ seq }) => seq).join()
+        );
+      case "committed":
+        return (
+          reply.kind === "committed" &&
           reply.messages.map(({ seq }) => seq).join() ===
             result.messages.map(({ seq }) => seq).join()
         );

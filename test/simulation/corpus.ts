@@ -33,4 +33,15 @@ export const corpus: readonly Found[] = [
     what: "a heartbeat was answered in a term that was still on its way to the disk from the step before (R2)",
     commit: "No answer overtakes its term, of whichever step it is (R2)",
   },
+  {
+    seed: 1_842_800_367,
+    what: "of the world, not of the product: a damaged node that was the only voter went on alone in quarantine",
+    commit: "The simulated world in a folder of its own, testing/; createTestCluster",
+  },
+  {
+    seed: 640_103_564,
+    what: "a node killed between the rename of state/current and its sync started again, removed the old state, and lost power: neither was left",
+    commit:
+      "What a killed process renamed may be in the page cache only: the next one syncs the names before it removes what they replaced (F3, E5)",
+  },
 ];

@@ -1,26 +1,17 @@
 // What happened in a world, in numbers: for the report, and for the judgement whether enough happened (vacuity).
 
-export interface Counters {
+import type { WorldCounters } from "../../testing/counters.ts";
+
+export interface Counters extends WorldCounters {
   elections: number;
-  crashes: number;
-  powerLosses: number;
-  tornWrites: number;
-  gracefulStops: number;
   pauses: number;
   partitions: number;
   clogs: number;
   brokenConnections: number;
-  messages: number;
-  dropped: number;
-  doubled: number;
-  reordered: number;
-  diskErrors: number;
   diskFull: number;
   diskStalls: number;
   damaged: number;
   corruptVerdicts: number;
-  wipes: number;
-  introductionsRefused: number;
   clockJumps: number;
   compactions: number;
   snapshotsInstalled: number;

@@ -14,7 +14,7 @@ import {
   segmentHeaderBytes,
 } from "../../node/log/segment.ts";
 import type { EntryKind } from "../../raft/index.ts";
-import type { DiskObserver, SimDisk } from "../node/log/sim-disk.ts";
+import type { DiskObserver, SimDisk } from "../../testing/disk/sim-disk.ts";
 
 const slotStrideBytes = 4_096;
 const slotHeadBytes = 14;

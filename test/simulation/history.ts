@@ -1,6 +1,7 @@
 // What clients asked and what they were told, in the order of the one thread: step numbers are the real time of this world.
 
 import type { ClientCommand, Reply } from "../../proto/frame.ts";
+import type { CallObserver } from "../../testing/calls/call-world.ts";
 
 export type Outcome = "open" | "ok" | "fail" | "unknown";
 
@@ -65,7 +66,7 @@ export interface ReadDone {
   readonly info: Readonly<Record<string, unknown>>;
 }
 
-export class History {
+export class History implements CallObserver {
   readonly operations: Operation[] = [];
   readonly delivered: Delivered[] = [];
   readonly spoken = new Map<string, Spoken>();
@@ -82,7 +83,15 @@ export class History {
     this.spoken.get(`${session}/${reply.sequence}`)?.replies.push({ step, reply });
   }
 
-  read(client: string, request: object, reply: object, from: number, to: number): void {
+  answered(
+    client: string,
+    method: string,
+    request: object,
+    reply: object,
+    from: number,
+    to: number,
+  ): void {
+    if (method !== "GetQueue") return;
     const { name: queue, consistency } = request as { name: string; consistency?: string };
     if (consistency === "STALE") return;
     const { header, queue: info } = reply as {

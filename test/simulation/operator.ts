@@ -4,9 +4,9 @@
 import type { ChangeRequest } from "../../node/membership-changes.ts";
 import type { NodeId } from "../../raft/index.ts";
 import type { Counters } from "./counters.ts";
-import type { Machine } from "./nodes.ts";
-import type { Random } from "./random.ts";
-import type { Trace } from "./trace.ts";
+import type { WatchedMachine as Machine } from "./watched-machine.ts";
+import type { Random } from "../../testing/random.ts";
+import type { Trace } from "../../testing/trace.ts";
 import type { Watch } from "./watch.ts";
 
 export interface OperatorWorld {

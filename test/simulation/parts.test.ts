@@ -3,16 +3,16 @@
 import { describe, expect, test } from "vitest";
 import { decodeMembership, type Entry } from "../../raft/index.ts";
 import { DurableLog } from "../../node/log/index.ts";
-import { SimDisk } from "../node/log/sim-disk.ts";
+import { SimDisk } from "../../testing/disk/sim-disk.ts";
 import { Batch, batchMin } from "./batch.ts";
 import { noCounters, type Counters } from "./counters.ts";
 import { DiskLog } from "./disk-log.ts";
-import { Network } from "./network.ts";
-import { Random } from "./random.ts";
+import { Network } from "../../testing/network.ts";
+import { Random } from "../../testing/random.ts";
 import type { SeedResult } from "./run-seed.ts";
 import { draw } from "./swarm.ts";
-import { Time } from "./time.ts";
-import { Trace } from "./trace.ts";
+import { Time } from "../../testing/time.ts";
+import { Trace } from "../../testing/trace.ts";
 
 describe("the network", () => {
   test("a cut is one way, and a mended one is whole", () => {

@@ -2,9 +2,9 @@
 
 import type { ServerConfig } from "../../node/config.ts";
 import { faultKinds, type FaultKind } from "./faults.ts";
-import type { Weather } from "./network.ts";
-import type { DiskWeather } from "./nodes.ts";
-import type { Random } from "./random.ts";
+import type { Weather } from "../../testing/network.ts";
+import type { DiskWeather } from "../../testing/machine.ts";
+import type { Random } from "../../testing/random.ts";
 
 export interface Plan {
   readonly nodes: number;
@@ -31,9 +31,9 @@ const kibibyte = 1024;
 export function draw(random: Random, nodes?: number): Plan {
   const count = nodes ?? random.pick([3, 3, 3, 3, 3, 3, 5, 5, 4, 2, 1]);
   const on = faultKinds.filter(() => random.chance(0.5));
-  const operations = random.int(800, 2_400);
+  const operations = random.int(1_600, 4_000);
   const troubleMs = random.between(8_000, 24_000);
-  const clients = random.int(4, 8);
+  const clients = random.int(5, 10);
   return {
     nodes: count,
     config: drawConfig(random),
@@ -60,8 +60,8 @@ export function draw(random: Random, nodes?: number): Plan {
     troubleMs,
     clients,
     operations,
-    // All of them together ask for as much as there is in about the time of the trouble.
-    thinkMs: Math.max(1, (troubleMs * clients) / operations / 2),
+    // Most of their time goes by with waiting for answers: so they ask for as much as there is in about the time of the trouble.
+    thinkMs: Math.max(1, (troubleMs * clients) / operations / 16),
     keys: random.pick([1, 3, 10, 40]),
     windowBytes: random.pick([2, 64, 1_024]) * kibibyte,
   };

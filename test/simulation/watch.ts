@@ -15,8 +15,8 @@ import { violations as raftViolations } from "../../raft/invariants.ts";
 import { decodeMembership, type Membership, type Message, type NodeId } from "../../raft/index.ts";
 import type { Counters } from "./counters.ts";
 import type { DiskEntry } from "./disk-log.ts";
-import type { Machine } from "./nodes.ts";
-import type { Trace } from "./trace.ts";
+import type { WatchedMachine as Machine } from "./watched-machine.ts";
+import type { Trace } from "../../testing/trace.ts";
 
 type Status = ReturnType<NonNullable<Machine["node"]>["raftStatus"]>;
 
@@ -33,6 +33,7 @@ export class Watch {
   commit = 0;
   /** The one that is committed. */
   membership: Membership;
+  hasHadOneVoter: boolean;
   readonly digests = new Map<number, string>();
   readonly #machines: ReadonlyMap<NodeId, Machine>;
   readonly #counters: Counters;
@@ -50,6 +51,7 @@ export class Watch {
   constructor(machines: ReadonlyMap<NodeId, Machine>, counters: Counters, trace: Trace) {
     this.#machines = machines;
     this.membership = { voters: [...machines.keys()], learners: [], context: "" };
+    this.hasHadOneVoter = machines.size === 1;
     this.#counters = counters;
     this.#trace = trace;
   }
@@ -57,7 +59,9 @@ export class Watch {
   // ---------------------------------------------------------------- what is heard
 
   /** V2. */
-  entryOnDisk(id: NodeId, { index, term, chain }: DiskEntry): void {
+  entryOnDisk(id: NodeId, { index, term, chain, kind, payload }: DiskEntry): void {
+    if (kind === "membership" && decodeMembership(payload).voters.length === 1)
+      this.hasHadOneVoter = true;
     const terms = (this.#chains[index] ??= new Map<number, number>());
     const known = terms.get(term);
     if (known === undefined) terms.set(term, chain);

@@ -3,34 +3,38 @@
 import type { ServerConfig } from "../../node/config.ts";
 import type { NodeId } from "../../raft/index.ts";
 import { configOf } from "../node/fakes.ts";
-import { Calls, type CallWorld, type Listener } from "./calls.ts";
+import type { CallWorld, Listener } from "../../testing/calls/call-world.ts";
+import { Calls } from "../../testing/calls/calls.ts";
 import { SimClient, roles, type ClientWorld } from "./clients.ts";
 import { noCounters } from "./counters.ts";
 import type { DiskEntry } from "./disk-log.ts";
-import { Faults, type FaultWorld } from "./faults.ts";
+import { Faults } from "./faults.ts";
+import type { FaultWorld } from "./faults/kit.ts";
 import { History } from "./history.ts";
-import { Network } from "./network.ts";
-import { Machine, type DiskWeather, type MachineWorld } from "./nodes.ts";
+import { Network } from "../../testing/network.ts";
+import type { DiskWeather } from "../../testing/machine.ts";
 import { Operator } from "./operator.ts";
-import { peerKeepAliveMs, type Peer, type SimTransport } from "./peers.ts";
-import { Random } from "./random.ts";
+import { peerKeepAliveMs, type Peer, type SimTransport } from "../../testing/peers.ts";
+import { Random } from "../../testing/random.ts";
 import type { Plan } from "./swarm.ts";
-import { Time, type Process } from "./time.ts";
-import { Trace } from "./trace.ts";
+import { Time, type Process } from "../../testing/time.ts";
+import { Trace } from "../../testing/trace.ts";
 import { Violation, Watch } from "./watch.ts";
+import { WatchedMachine, type WatchedWorld } from "./watched-machine.ts";
 
 /** A world in which so much happens is one in which something never ends. */
 const stepsMax = 3_000_000;
 
-export class World implements MachineWorld, CallWorld, ClientWorld, FaultWorld {
+export class World implements WatchedWorld, CallWorld, ClientWorld, FaultWorld {
   readonly time = new Time();
   readonly network: Network;
   readonly trace: Trace;
   readonly isTraced: boolean;
   readonly counters = noCounters();
   readonly history = new History();
+  readonly observer = this.history;
   readonly calls: Calls;
-  readonly machines = new Map<NodeId, Machine>();
+  readonly machines = new Map<NodeId, WatchedMachine>();
   readonly clients: SimClient[] = [];
   readonly deadClients = new Set<string>();
   readonly watch: Watch;
@@ -45,7 +49,7 @@ export class World implements MachineWorld, CallWorld, ClientWorld, FaultWorld {
   diskWeather: DiskWeather;
   goesOn = true;
   operationsLeft: number;
-  readonly #byProcess = new Map<Process, Machine>();
+  readonly #byProcess = new Map<Process, WatchedMachine>();
   #clientsMade = 0;
   /** What was violated within an event, to be told when the event is over. */
   #violation: Violation | undefined;
@@ -71,16 +75,16 @@ export class World implements MachineWorld, CallWorld, ClientWorld, FaultWorld {
     this.faults = new Faults(this, random.fork(), plan.faults);
   }
 
-  addMachine(): Machine {
+  addMachine(): WatchedMachine {
     const { plan, machines } = this;
     const changes = { ...plan.config, members: [], join: true };
     return this.#newMachine(configOf(machines.size + 1, plan.nodes, changes));
   }
 
-  #newMachine(config: ServerConfig): Machine {
+  #newMachine(config: ServerConfig): WatchedMachine {
     const { plan, random } = this;
     const id = config.nodeId;
-    const machine = new Machine(this, id, config, random.fork(), {
+    const machine = new WatchedMachine(this, id, config, random.fork(), {
       rate: 1 + random.between(-plan.clockDrift, plan.clockDrift),
       lookMs: plan.lookMs,
       wallSkewMs: Math.round(random.between(-plan.clockSkewMs, plan.clockSkewMs)),
@@ -115,13 +119,17 @@ export class World implements MachineWorld, CallWorld, ClientWorld, FaultWorld {
     );
   }
 
+  get hasHadOneVoter(): boolean {
+    return this.watch.hasHadOneVoter;
+  }
+
   isMember(id: NodeId): boolean {
     const { voters, learners } = this.watch.membership;
     return voters.includes(id) || learners.includes(id);
   }
 
-  get leader(): Machine | undefined {
-    let found: Machine | undefined;
+  get leader(): WatchedMachine | undefined {
+    let found: WatchedMachine | undefined;
     for (const machine of this.machines.values()) {
       const { node } = machine;
       if (node?.ready === true && node.term > (found?.node?.term ?? 0)) found = machine;
@@ -131,6 +139,15 @@ export class World implements MachineWorld, CallWorld, ClientWorld, FaultWorld {
 
   listener(endpoint: string): Listener | undefined {
     return this.machines.get(Number(/^client-(\d+):/.exec(endpoint)?.[1]));
+  }
+
+  isClient(name: string): boolean {
+    return this.clients.some((client) => client.name === name);
+  }
+
+  link(from: string, to: string): ReturnType<WatchedMachine["link"]> {
+    const machine = [...this.machines.values()].find(({ name }) => name === from);
+    return machine?.isRetired === true ? undefined : machine?.link(Number(to.slice(1)));
   }
 
   peer(id: NodeId): Peer | undefined {

@@ -2,23 +2,32 @@
 // the services of node/grpc behind it.
 
 import { pino, type Logger } from "pino";
-import type { ServerConfig } from "../../node/config.ts";
-import { clientServices } from "../../node/grpc/server.ts";
-import { Dismissed } from "../../node/members.ts";
-import type { Node } from "../../node/node.ts";
-import type { Members } from "../../node/members.ts";
-import { openNode } from "../../node/open-node.ts";
-import type { TransportEvents } from "../../node/transport.ts";
-import type { NodeId } from "../../raft/index.ts";
-import { silent, SimStores, type StoreOperation } from "../node/fakes.ts";
-import { diskError, SimDisk, type Operation, type SimDiskOptions } from "../node/log/sim-disk.ts";
-import type { Calls, Listener, Services } from "./calls.ts";
-import type { Counters } from "./counters.ts";
-import { DiskLog, type DiskEntry } from "./disk-log.ts";
+import type { ServerConfig } from "../node/config.ts";
+import { clientServices } from "../node/grpc/server.ts";
+import { Dismissed } from "../node/members.ts";
+import type { Node } from "../node/node.ts";
+import type { Members } from "../node/members.ts";
+import { openNode } from "../node/open-node.ts";
+import type { TransportEvents } from "../node/transport.ts";
+import type { NodeId } from "../raft/index.ts";
+import type { Listener, Services } from "./calls/call-world.ts";
+import type { Calls } from "./calls/calls.ts";
+import { SimClock } from "./clock.ts";
+import type { WorldCounters } from "./counters.ts";
+import { diskError } from "./disk/disk-error.ts";
+import {
+  SimDisk,
+  type DiskObserver,
+  type Operation,
+  type SimDiskOptions,
+} from "./disk/sim-disk.ts";
+import { SimStores, type StoreOperation } from "./disk/sim-stores.ts";
 import { SimTransport, type Peer, type PeerWorld } from "./peers.ts";
 import { Random } from "./random.ts";
-import { Process, SimClock, type Time } from "./time.ts";
+import { Process, type Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
+
+const silent = pino({ level: "silent" });
 
 export interface DiskWeather {
   /** A sync takes between these. */
@@ -30,16 +39,20 @@ export interface DiskWeather {
 export interface MachineWorld extends PeerWorld {
   readonly time: Time;
   readonly trace: Trace;
-  readonly counters: Counters;
+  readonly counters: WorldCounters;
   readonly calls: Calls;
   readonly diskWeather: DiskWeather;
   readonly isTraced: boolean;
-  /** What the disk of node `id` now certainly holds. */
-  entryOnDisk(id: NodeId, entry: DiskEntry): void;
   /** By the membership that is committed. */
   isMember(id: NodeId): boolean;
   /** The node ended by itself although nothing was done to it. */
   readonly violated: (what: string) => void;
+}
+
+/** Reads along on the disk of a machine. */
+export interface DiskWatcher extends DiskObserver {
+  /** The disk as a whole is another one: after a crash, a damage, a repair. */
+  reload(disk: SimDisk): void;
 }
 
 export interface Saved {
@@ -56,7 +69,6 @@ export class Machine implements Listener {
   readonly config: ServerConfig;
   readonly process: Process;
   readonly clock: SimClock;
-  readonly log: DiskLog;
   disk: SimDisk;
   stores: SimStores;
   node: Node | undefined;
@@ -81,7 +93,7 @@ export class Machine implements Listener {
   readonly #world: MachineWorld;
   readonly #random: Random;
   #transport: SimTransport | undefined;
-  #away: DiskLog | undefined;
+  readonly #watcher: DiskWatcher | undefined;
   #busyUntil = 0;
   #incarnations = 0;
 
@@ -91,6 +103,7 @@ export class Machine implements Listener {
     config: ServerConfig,
     random: Random,
     clock: { readonly rate: number; readonly lookMs: number; readonly wallSkewMs: number },
+    watcher?: DiskWatcher,
   ) {
     this.#world = world;
     this.#random = random;
@@ -101,7 +114,7 @@ export class Machine implements Listener {
     this.process = new Process(this.name);
     this.clock = new SimClock(world.time, this.process, clock.rate, clock.lookMs);
     this.clock.wallSkewMs = clock.wallSkewMs;
-    this.log = new DiskLog((entry) => world.entryOnDisk(id, entry));
+    this.#watcher = watcher;
     this.disk = new SimDisk(this.#diskOptions());
     this.stores = new SimStores(this.#storeGate);
   }
@@ -229,15 +242,7 @@ export class Machine implements Listener {
 
   /** What is on its disk and in its store; it does not run. */
   saved(): Saved {
-    const disk = this.disk.copy(this.#diskOptions());
-    this.#away = new DiskLog(() => undefined);
-    this.#away.reload(disk);
-    return { disk, stores: this.stores.kill() };
-  }
-
-  /** What its disk holds, or the one that is put away and comes back. */
-  onDisk(index: number): DiskEntry | undefined {
-    return this.log.at(index) ?? this.#away?.at(index);
+    return { disk: this.disk.copy(this.#diskOptions()), stores: this.stores.kill() };
   }
 
   restore({ disk, stores }: Saved): void {
@@ -246,8 +251,7 @@ export class Machine implements Listener {
     this.disk.capacityBytes = this.#capacityBytes;
     this.stores = stores;
     this.stores.gate = this.#storeGate;
-    this.log.reload(disk);
-    this.#away = undefined;
+    this.#watcher?.reload(disk);
   }
 
   /** The disk is gone; an empty one takes its place. */
@@ -256,7 +260,7 @@ export class Machine implements Listener {
     if (this.state !== "down") this.#end("power");
     this.disk = new SimDisk(this.#diskOptions());
     this.stores = new SimStores(this.#storeGate);
-    this.log.reload(this.disk);
+    this.#watcher?.reload(this.disk);
     this.isDark = false;
   }
 
@@ -278,7 +282,7 @@ export class Machine implements Listener {
       this.disk = this.disk.crash(this.#diskOptions());
       world.counters.tornWrites += this.disk.tornWrites;
       this.stores = this.stores.crash(() => this.#random.next());
-      this.log.reload(this.disk);
+      this.#watcher?.reload(this.disk);
     } else {
       this.disk = this.disk.kill(this.#diskOptions());
       this.stores = this.stores.kill();
@@ -305,7 +309,7 @@ export class Machine implements Listener {
     return {
       random: () => this.#random.next(),
       gate: this.#diskGate,
-      observer: this.log,
+      ...(this.#watcher === undefined ? {} : { observer: this.#watcher }),
       capacityBytes: this.#capacityBytes,
     };
   }

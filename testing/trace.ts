@@ -10,16 +10,24 @@ export class Trace {
   readonly #now: () => number;
   readonly #listener: ((line: string) => void) | undefined;
   readonly #kept: Kept[] = [];
+  readonly #ignored: ReadonlySet<string> | undefined;
   #next = 0;
   /** Faults are rarer: the last of them are kept apart. */
   readonly faults: string[] = [];
 
-  constructor(now: () => number, listener: ((line: string) => void) | undefined) {
+  /** @param ignored events that are not kept */
+  constructor(
+    now: () => number,
+    listener: ((line: string) => void) | undefined,
+    ignored?: ReadonlySet<string>,
+  ) {
     this.#now = now;
     this.#listener = listener;
+    this.#ignored = ignored;
   }
 
   event(what: string, ...details: Detail[]): void {
+    if (this.#ignored?.has(what) === true) return;
     const kept: Kept = [this.#now(), what, ...details];
     this.#kept[this.#next] = kept;
     this.#next = (this.#next + 1) % keptMax;

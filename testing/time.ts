@@ -5,9 +5,6 @@
 //   T3. What belongs to a process that has ended never runs. What belongs to one that stands still waits, and runs at once
 //       when it goes on: first its timers, then what lies in its sockets, then what was to run soon (node/clock.ts K3).
 
-import type { Clock as ClientClock, Timer as ClientTimer } from "../../client/clock.ts";
-import type { Clock as NodeClock, Timer as NodeTimer } from "../../node/clock.ts";
-
 /** Something that can be killed or stopped as a whole: a node, a client. */
 export class Process {
   readonly name: string;
@@ -143,7 +140,8 @@ export class Time {
       };
       // A tick that is asked for in a microtask runs when there are no more microtasks: everything has gone on (T1).
       const drained = (): void => process.nextTick(after);
-      process.nextTick(turn);
+      // Also the first event comes after everything that the caller set in motion, whether he runs in a microtask or in a tick.
+      void settled.then(() => process.nextTick(turn));
     });
   }
 
@@ -217,72 +215,4 @@ function asError(thrown: unknown): Error {
 
 function before(a: Scheduled, b: Scheduled): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
-}
-
-interface SimTimer extends ClientTimer, NodeTimer {}
-
-/** Cluster time begins in 2023. */
-const epochMs = 1_700_000_000_000;
-
-/** The clock of one process: it may run fast or slow, and its wall clock may be wrong (P9). */
-export class SimClock implements NodeClock, ClientClock {
-  readonly #time: Time;
-  readonly #process: Process;
-  /** Its seconds per second. */
-  readonly #rate: number;
-  /** What each look at the clock costs: code that measures itself must see time pass. */
-  readonly #lookMs: number;
-  #last = 0;
-  #looks = 0;
-  #looksAt = -1;
-  wallSkewMs = 0;
-
-  constructor(time: Time, process: Process, rate = 1, lookMs = 0) {
-    this.#time = time;
-    this.#process = process;
-    this.#rate = rate;
-    this.#lookMs = lookMs;
-  }
-
-  monotonicMs(): number {
-    if (this.#looksAt !== this.#time.steps) {
-      this.#looksAt = this.#time.steps;
-      this.#looks = 0;
-    }
-    this.#looks += 1;
-    const now = this.#time.now * this.#rate + this.#looks * this.#lookMs;
-    this.#last = Math.max(this.#last, now);
-    return this.#last;
-  }
-
-  now(): number {
-    return this.monotonicMs();
-  }
-
-  wallMs(): number {
-    return Math.floor(epochMs + this.#time.now * this.#rate + this.wallSkewMs);
-  }
-
-  after(ms: number, run: () => void): SimTimer {
-    const at = this.#time.now + Math.max(1, ms) / this.#rate;
-    const { cancel } = this.#time.at(at, this.#process, run, "timer");
-    return { cancel, stop: cancel };
-  }
-
-  every(ms: number, run: () => void): SimTimer {
-    let timer: SimTimer;
-    const next = (): void => {
-      timer = this.after(ms, () => {
-        next();
-        run();
-      });
-    };
-    next();
-    const cancel = (): void => timer.cancel();
-    return { cancel, stop: cancel };
-  }
-
-  soon(run: () => void): void {
-    this.#time.soon(this.#process, run);
-  }
 }

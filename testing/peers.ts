@@ -3,12 +3,12 @@
 //       life of either end: it is one connection.
 //   I2. The end of a process closes its connections at once; the loss of power, or a cut, is noticed only by silence.
 
-import type { Members } from "../../node/members.ts";
-import { decodeMessage, encodeMessage } from "../../node/peer-codec.ts";
-import type { Transport, TransportEvents } from "../../node/transport.ts";
-import type { PeerMessage } from "../../node/peer-report.ts";
-import type { NodeId } from "../../raft/index.ts";
-import type { Counters } from "./counters.ts";
+import type { Members } from "../node/members.ts";
+import { decodeMessage, encodeMessage } from "../node/peer-codec.ts";
+import type { Transport, TransportEvents } from "../node/transport.ts";
+import type { PeerMessage } from "../node/peer-report.ts";
+import type { NodeId } from "../raft/index.ts";
+import type { WorldCounters } from "./counters.ts";
 import type { Network } from "./network.ts";
 import type { Process, Time } from "./time.ts";
 import type { Trace } from "./trace.ts";
@@ -25,7 +25,7 @@ export interface PeerWorld {
   readonly time: Time;
   readonly network: Network;
   readonly trace: Trace;
-  readonly counters: Counters;
+  readonly counters: WorldCounters;
   /** Every message as it leaves. */
   sent(message: PeerMessage): void;
   /** undefined: nobody listens there. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { NotSimulated, withoutReality } from "./poison.ts";
-import { Process, SimClock, Time } from "./time.ts";
+import { NotSimulated, withoutReality } from "../simulation/poison.ts";
+import { SimClock } from "../../testing/clock.ts";
+import { Process, Time } from "../../testing/time.ts";
 
 /** Runs everything that is scheduled through `ms`. */
 function through(time: Time, ms: number): Promise<void> {
@@ -30,6 +31,26 @@ test("T1: after an event every promise goes on, then what was to run soon runs, 
   time.at(1, process, () => said.push("next event"));
   await through(time, 2);
   expect(said).toEqual(["event", "promise", "soon", "promise of soon", "sooner", "next event"]);
+});
+
+test("T1: what the caller set in motion goes on before the first event, whether he runs in a microtask, a tick or a macrotask", async () => {
+  const begin = async (): Promise<string[]> => {
+    const said: string[] = [];
+    const time = new Time();
+    time.at(0, undefined, () => said.push("event"));
+    void (async () => {
+      for (let i = 0; i < 20; i += 1) await Promise.resolve();
+      said.push("promise");
+    })();
+    await through(time, 1);
+    return said;
+  };
+  const expected = ["promise", "event"];
+  expect(await Promise.resolve().then(begin)).toEqual(expected);
+  const inTick = new Promise((resolve) => process.nextTick(() => resolve(begin())));
+  expect(await inTick).toEqual(expected);
+  const inMacrotask = new Promise((resolve) => setImmediate(() => resolve(begin())));
+  expect(await inMacrotask).toEqual(expected);
 });
 
 test("T2: events of one moment run in the order in which they were scheduled", async () => {
