@@ -1,12 +1,20 @@
 // `raftq.v1.ClientFrame` as the server reads it. Field numbers are those of queue.proto; written in client-frame.ts.
 
 import {
+  type AckMode,
+  ackModeNumbers,
   type ClientCommand,
   type ClientFrame,
-  type NewMessageBytes,
   operationTags,
   type SettleOp,
 } from "./client-frame.ts";
+import { readCommit } from "./commit.ts";
+import {
+  type MessageOptionsBytes,
+  type NewMessageBytes,
+  readNewMessage,
+  readOptions,
+} from "./new-message.ts";
 import { MalformedFrame, Reader, repeatedMax } from "./wire.ts";
 
 const noContent = Buffer.alloc(0);
@@ -91,6 +99,8 @@ function readOperation(reader: Reader, tag: number, sequence: number): ClientCom
       return readSettle(reader, sequence, "reject");
     case operationTags.extend:
       return readSettle(reader, sequence, "extend");
+    case operationTags.commit:
+      return { op: "commit", sequence, ...readCommit(reader) };
     default:
       reader.skip(tag);
       return undefined;
@@ -101,20 +111,23 @@ function readEnqueue(reader: Reader, sequence: number): ClientCommand {
   let queue = "";
   let keyBytes = "";
   let content: Uint8Array = noContent;
+  let options: MessageOptionsBytes | undefined;
   const outer = reader.enter();
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 10) queue = reader.name();
     else if (tag === 18) keyBytes = reader.byteString();
     else if (tag === 26) content = reader.bytes();
+    else if (tag === 34) options = readOptions(reader);
     else reader.skip(tag);
   }
   reader.leave(outer);
-  return { op: "enqueue", sequence, queue, keyBytes, content };
+  return { op: "enqueue", sequence, queue, keyBytes, content, options };
 }
 
 function readEnqueueBatch(reader: Reader, sequence: number): ClientCommand {
   let queue = "";
   const messages: NewMessageBytes[] = [];
+  let perItem = false;
   const outer = reader.enter();
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 10) queue = reader.name();
@@ -122,23 +135,11 @@ function readEnqueueBatch(reader: Reader, sequence: number): ClientCommand {
       if (messages.length === repeatedMax)
         throw new MalformedFrame("too many messages in one batch");
       messages.push(readNewMessage(reader));
-    } else reader.skip(tag);
-  }
-  reader.leave(outer);
-  return { op: "enqueueBatch", sequence, queue, messages };
-}
-
-function readNewMessage(reader: Reader): NewMessageBytes {
-  let keyBytes = "";
-  let content: Uint8Array = noContent;
-  const outer = reader.enter();
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === 10) keyBytes = reader.byteString();
-    else if (tag === 18) content = reader.bytes();
+    } else if (tag === 24) perItem = reader.boolean();
     else reader.skip(tag);
   }
   reader.leave(outer);
-  return { keyBytes, content };
+  return { op: "enqueueBatch", sequence, queue, messages, perItem };
 }
 
 function readSubscribe(reader: Reader, sequence: number): ClientCommand {
@@ -146,16 +147,42 @@ function readSubscribe(reader: Reader, sequence: number): ClientCommand {
   let queue = "";
   let credit = 0;
   let leaseMs = 0;
+  let creditBytes = 0;
+  const keyBytes: string[] = [];
+  let ackMode: AckMode | "unknown" = "EXPLICIT";
   const outer = reader.enter();
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 8) consumer = reader.varint();
     else if (tag === 18) queue = reader.name();
     else if (tag === 24) credit = reader.varint();
     else if (tag === 32) leaseMs = reader.varint();
+    else if (tag === 40) creditBytes = reader.varint();
+    else if (tag === 50) pushKey(reader, keyBytes);
+    else if (tag === 56) ackMode = ackModeOf(reader.int32());
     else reader.skip(tag);
   }
   reader.leave(outer);
-  return { op: "subscribe", sequence, consumer, queue, credit, leaseMs };
+  return {
+    op: "subscribe",
+    sequence,
+    consumer,
+    queue,
+    credit,
+    leaseMs,
+    creditBytes,
+    keyBytes,
+    ackMode,
+  };
+}
+
+function pushKey(reader: Reader, keys: string[]): void {
+  if (keys.length === repeatedMax) throw new MalformedFrame("too many keys in one command");
+  keys.push(reader.byteString());
+}
+
+function ackModeOf(number: number): AckMode | "unknown" {
+  if (number === ackModeNumbers.EXPLICIT) return "EXPLICIT";
+  return number === ackModeNumbers.ON_DELIVERY ? "ON_DELIVERY" : "unknown";
 }
 
 function readUnsubscribe(reader: Reader, sequence: number): ClientCommand {
@@ -174,16 +201,20 @@ function readReceive(reader: Reader, sequence: number): ClientCommand {
   let maxMessages = 0;
   let maxWaitMs = 0;
   let leaseMs = 0;
+  let maxBytes = 0;
+  const keyBytes: string[] = [];
   const outer = reader.enter();
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === 10) queue = reader.name();
     else if (tag === 16) maxMessages = reader.varint();
     else if (tag === 24) maxWaitMs = reader.varint();
     else if (tag === 32) leaseMs = reader.varint();
+    else if (tag === 40) maxBytes = reader.varint();
+    else if (tag === 50) pushKey(reader, keyBytes);
     else reader.skip(tag);
   }
   reader.leave(outer);
-  return { op: "receive", sequence, queue, maxMessages, maxWaitMs, leaseMs };
+  return { op: "receive", sequence, queue, maxMessages, maxWaitMs, leaseMs, maxBytes, keyBytes };
 }
 
 function readSettle(reader: Reader, sequence: number, op: SettleOp): ClientCommand {

@@ -1,5 +1,15 @@
 // `raftq.v1.ClientFrame` as the SDK writes it. Field numbers are those of queue.proto; read in client-frame-reader.ts.
 
+import { commitSize, writeCommit, type CommitBytes, type CommitOperation } from "./commit.ts";
+import {
+  newMessageSize,
+  optionsFieldSize,
+  writeNewMessage,
+  writeOptionsField,
+  type MessageOptionsBytes,
+  type NewMessage,
+  type NewMessageBytes,
+} from "./new-message.ts";
 import { fieldSize, numberSize, stringSize, utf8Length, varintSize, Writer } from "./wire.ts";
 
 /** What a command asks. `K` is how a key is spelled: text in the SDK, a byte string (`keyBytes`) in the server. */
@@ -36,36 +46,33 @@ interface Shared {
 
 export type SettleOp = "ack" | "nack" | "release" | "reject" | "extend";
 
-interface NewMessage {
-  readonly key: string;
-  /** A serialized `raftq.v1.Content`. */
-  readonly content: Uint8Array;
-}
+/** `EXPLICIT`: the consumer settles; `ON_DELIVERY`: the server does, when the delivery is written to the stream. */
+export type AckMode = "EXPLICIT" | "ON_DELIVERY";
 
 /** A command as the SDK says it. */
 export type ClientOperation =
-  | {
-      readonly op: "enqueue";
-      readonly queue: string;
-      readonly key: string;
-      readonly content: Uint8Array;
-    }
+  | ({ readonly op: "enqueue"; readonly queue: string } & NewMessage)
   | {
       readonly op: "enqueueBatch";
       readonly queue: string;
       readonly messages: readonly NewMessage[];
+      /** Each for itself; absent: all or none. */
+      readonly perItem?: boolean | undefined;
     }
-  | Shared["subscribe"]
+  | (Shared["subscribe"] & {
+      /** 0 or absent: no bound. */
+      readonly creditBytes?: number | undefined;
+      /** Absent: all. */
+      readonly keys?: readonly string[] | undefined;
+      readonly ackMode?: AckMode | undefined;
+    })
   | Shared["unsubscribe"]
-  | Shared["receive"]
-  | (Shared["settle"] & { readonly key: string });
-
-export interface NewMessageBytes {
-  /** UTF-8, one char per byte. */
-  readonly keyBytes: string;
-  /** A view into the frame: a serialized `raftq.v1.Content`, not looked into. */
-  readonly content: Uint8Array;
-}
+  | (Shared["receive"] & {
+      readonly maxBytes?: number | undefined;
+      readonly keys?: readonly string[] | undefined;
+    })
+  | (Shared["settle"] & { readonly key: string })
+  | CommitOperation;
 
 type Numbered<T> = T & { readonly sequence: number };
 
@@ -76,16 +83,27 @@ export type ClientCommand =
       readonly queue: string;
       readonly keyBytes: string;
       readonly content: Uint8Array;
+      readonly options: MessageOptionsBytes | undefined;
     }>
   | Numbered<{
       readonly op: "enqueueBatch";
       readonly queue: string;
       readonly messages: readonly NewMessageBytes[];
+      readonly perItem: boolean;
     }>
-  | Numbered<Shared["subscribe"]>
+  | Numbered<
+      Shared["subscribe"] & {
+        readonly creditBytes: number;
+        readonly keyBytes: readonly string[];
+        readonly ackMode: AckMode | "unknown";
+      }
+    >
   | Numbered<Shared["unsubscribe"]>
-  | Numbered<Shared["receive"]>
+  | Numbered<
+      Shared["receive"] & { readonly maxBytes: number; readonly keyBytes: readonly string[] }
+    >
   | Numbered<Shared["settle"] & { readonly keyBytes: string }>
+  | Numbered<{ readonly op: "commit" } & CommitBytes>
   /** An operation that this version does not know, or none: to be refused, so that its sequence is used up. */
   | Numbered<{ readonly op: "unknown" }>;
 
@@ -108,7 +126,10 @@ export const operationTags = {
   release: 74,
   reject: 82,
   extend: 90,
+  commit: 98,
 } as const;
+
+export const ackModeNumbers = { EXPLICIT: 0, ON_DELIVERY: 1 } as const;
 
 /** Gathers a frame, field by field; `finish` hands it out and begins the next one. */
 export class ClientFrameWriter {
@@ -159,19 +180,23 @@ function operationSize(operation: ClientOperation): number {
       return (
         stringSize(utf8Length(operation.queue)) +
         stringSize(utf8Length(operation.key)) +
-        fieldSize(operation.content.length)
+        fieldSize(operation.content.length) +
+        optionsFieldSize(operation.options)
       );
     case "enqueueBatch": {
       let size = stringSize(utf8Length(operation.queue));
-      for (const message of operation.messages) size += fieldSize(messageSize(message));
-      return size;
+      for (const message of operation.messages) size += fieldSize(newMessageSize(message));
+      return size + (operation.perItem === true ? 2 : 0);
     }
     case "subscribe":
       return (
         numberSize(operation.consumer) +
         stringSize(utf8Length(operation.queue)) +
         numberSize(operation.credit) +
-        numberSize(operation.leaseMs)
+        numberSize(operation.leaseMs) +
+        numberSize(operation.creditBytes ?? 0) +
+        keysSize(operation.keys) +
+        numberSize(ackModeNumbers[operation.ackMode ?? "EXPLICIT"])
       );
     case "unsubscribe":
       return numberSize(operation.consumer);
@@ -180,7 +205,9 @@ function operationSize(operation: ClientOperation): number {
         stringSize(utf8Length(operation.queue)) +
         numberSize(operation.maxMessages) +
         numberSize(operation.maxWaitMs) +
-        numberSize(operation.leaseMs)
+        numberSize(operation.leaseMs) +
+        numberSize(operation.maxBytes ?? 0) +
+        keysSize(operation.keys)
       );
     case "ack":
     case "nack":
@@ -197,11 +224,24 @@ function operationSize(operation: ClientOperation): number {
         stringSize(utf8Length(operation.error)) +
         numberSize(operation.leaseMs)
       );
+    case "commit":
+      return commitSize(operation);
   }
 }
 
-function messageSize(message: NewMessage): number {
-  return stringSize(utf8Length(message.key)) + fieldSize(message.content.length);
+/** Elements of a repeated field are there although they are empty. */
+function keysSize(keys: readonly string[] | undefined): number {
+  let size = 0;
+  for (const key of keys ?? []) size += fieldSize(utf8Length(key));
+  return size;
+}
+
+function writeKeys(writer: Writer, keys: readonly string[] | undefined): void {
+  for (const key of keys ?? []) {
+    const length = utf8Length(key);
+    writer.head(50, length);
+    writer.utf8(key, length);
+  }
 }
 
 function writeOperation(writer: Writer, operation: ClientOperation): void {
@@ -210,20 +250,24 @@ function writeOperation(writer: Writer, operation: ClientOperation): void {
       writer.text(10, operation.queue, utf8Length(operation.queue));
       writer.text(18, operation.key, utf8Length(operation.key));
       writer.bytes(26, operation.content);
+      writeOptionsField(writer, 34, operation.options);
       return;
     case "enqueueBatch":
       writer.text(10, operation.queue, utf8Length(operation.queue));
       for (const message of operation.messages) {
-        writer.head(18, messageSize(message));
-        writer.text(10, message.key, utf8Length(message.key));
-        writer.bytes(18, message.content);
+        writer.head(18, newMessageSize(message));
+        writeNewMessage(writer, message);
       }
+      writer.number(24, operation.perItem === true ? 1 : 0);
       return;
     case "subscribe":
       writer.number(8, operation.consumer);
       writer.text(18, operation.queue, utf8Length(operation.queue));
       writer.number(24, operation.credit);
       writer.number(32, operation.leaseMs);
+      writer.number(40, operation.creditBytes ?? 0);
+      writeKeys(writer, operation.keys);
+      writer.number(56, ackModeNumbers[operation.ackMode ?? "EXPLICIT"]);
       return;
     case "unsubscribe":
       writer.number(8, operation.consumer);
@@ -233,6 +277,8 @@ function writeOperation(writer: Writer, operation: ClientOperation): void {
       writer.number(16, operation.maxMessages);
       writer.number(24, operation.maxWaitMs);
       writer.number(32, operation.leaseMs);
+      writer.number(40, operation.maxBytes ?? 0);
+      writeKeys(writer, operation.keys);
       return;
     case "ack":
     case "nack":
@@ -246,5 +292,8 @@ function writeOperation(writer: Writer, operation: ClientOperation): void {
       if (operation.delayMs !== undefined) writer.head(40, operation.delayMs);
       writer.text(50, operation.error, utf8Length(operation.error));
       writer.number(56, operation.leaseMs);
+      return;
+    case "commit":
+      writeCommit(writer, operation);
   }
 }

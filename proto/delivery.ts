@@ -1,6 +1,14 @@
 // `raftq.v1.Delivery`: the server writes keys and ids as byte strings, the SDK reads them as text.
 
-import { fieldSize, numberSize, Reader, stringSize, utf8Length, Writer } from "./wire.ts";
+import {
+  fieldSize,
+  numberSize,
+  Reader,
+  stringSize,
+  utf8Length,
+  wideNumberSize,
+  Writer,
+} from "./wire.ts";
 
 interface DeliveryNumbers {
   readonly queue: string;
@@ -18,6 +26,9 @@ interface DeliveryNumbers {
   readonly consumer: number;
   /** nack, release, lease-expired, session-ended; empty the first time. */
   readonly redelivery: string;
+  /** 0: it does not expire. */
+  readonly expiresAtMs: number;
+  readonly priority: number;
 }
 
 interface DeadLetterOrigin {
@@ -41,8 +52,18 @@ export interface Delivery extends DeliveryNumbers {
   readonly deadLetter: (DeadLetterOrigin & { readonly messageId: string }) | undefined;
 }
 
-const causeNumbers = { DEAD_LETTER_CAUSE_UNSPECIFIED: 0, EXHAUSTED: 1, REJECTED: 2 } as const;
-type DeadLetterCause = keyof typeof causeNumbers;
+const causeNumbers = {
+  DEAD_LETTER_CAUSE_UNSPECIFIED: 0,
+  EXHAUSTED: 1,
+  REJECTED: 2,
+  EXPIRED: 3,
+  SKIPPED: 4,
+} as const;
+export type DeadLetterCause = keyof typeof causeNumbers;
+
+const causes = new Map<number, DeadLetterCause>(
+  Object.entries(causeNumbers).map(([name, number]) => [number, name as DeadLetterCause]),
+);
 
 const noContent = Buffer.alloc(0);
 
@@ -62,7 +83,9 @@ export function deliverySize(delivery: DeliveryBytes): number {
     numberSize(delivery.consumer) +
     (delivery.deadLetter === undefined ? 0 : fieldSize(deadLetterSize(delivery.deadLetter))) +
     stringSize(delivery.messageIdBytes.length) +
-    stringSize(delivery.redelivery.length)
+    stringSize(delivery.redelivery.length) +
+    wideNumberSize(delivery.expiresAtMs) +
+    wideNumberSize(delivery.priority)
   );
 }
 
@@ -101,6 +124,8 @@ export function writeDelivery(writer: Writer, delivery: DeliveryBytes): void {
   }
   writer.byteString(114, delivery.messageIdBytes);
   writer.byteString(122, delivery.redelivery);
+  writer.wideNumber(128, delivery.expiresAtMs);
+  writer.wideNumber(136, delivery.priority);
 }
 
 /** Reads to the end of the present message. */
@@ -122,6 +147,8 @@ export function readDelivery(reader: Reader): Delivery {
   let deadLetter: Delivery["deadLetter"];
   let messageId = "";
   let redelivery = "";
+  let expiresAtMs = 0;
+  let priority = 0;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
       case 10:
@@ -169,6 +196,12 @@ export function readDelivery(reader: Reader): Delivery {
       case 122:
         redelivery = reader.text();
         break;
+      case 128:
+        expiresAtMs = reader.varint();
+        break;
+      case 136:
+        priority = reader.int32();
+        break;
       default:
         reader.skip(tag);
     }
@@ -189,6 +222,8 @@ export function readDelivery(reader: Reader): Delivery {
     deadLetter,
     messageId,
     redelivery,
+    expiresAtMs,
+    priority,
   };
 }
 
@@ -225,7 +260,5 @@ function readDeadLetter(reader: Reader): NonNullable<Delivery["deadLetter"]> {
 }
 
 function causeOf(number: number): DeadLetterCause {
-  if (number === causeNumbers.EXHAUSTED) return "EXHAUSTED";
-  if (number === causeNumbers.REJECTED) return "REJECTED";
-  return "DEAD_LETTER_CAUSE_UNSPECIFIED";
+  return causes.get(number) ?? "DEAD_LETTER_CAUSE_UNSPECIFIED";
 }

@@ -15,17 +15,25 @@ const reasonNumbers = {
   SEQUENCE_GAP: 11,
   QUEUE_NOT_EMPTY: 12,
   VERSION_TOO_OLD: 13,
+  MESSAGE_LEASED: 14,
+  ORDER_VIOLATION: 15,
+  TOPIC_IN_USE: 16,
   REVISION_CONFLICT: 20,
+  CONDITION_FAILED: 21,
+  KEY_SEQ_MISMATCH: 22,
   QUEUE_DIFFERS: 30,
+  IDEMPOTENCY_CONFLICT: 31,
   QUEUE_FULL: 40,
   TOO_MANY_IN_FLIGHT: 41,
   DISK_WATERMARK: 42,
   KEY_REQUIRED: 50,
   TOO_LARGE: 51,
   MALFORMED: 52,
+  DELAY_NOT_ALLOWED: 53,
   QUEUE_NOT_FOUND: 60,
   MESSAGE_NOT_FOUND: 61,
   SESSION_EXPIRED: 62,
+  TOPIC_NOT_FOUND: 63,
   MEMBERSHIP_CHANGE_PENDING: 70,
   MEMBER_LAGGING: 71,
   QUORUM_AT_RISK: 72,
@@ -63,6 +71,8 @@ export interface WireError {
   readonly state: string;
   /** gRPC status code. */
   readonly code: number;
+  /** KEY_SEQ_MISMATCH: what the message would have got. CONDITION_FAILED: what the number in question is. */
+  readonly currentKeySeq: number;
 }
 
 const reasons = new Map<number, Reason>(
@@ -82,7 +92,8 @@ export function errorSize(error: WireError): number {
     numberSize(error.retryAfterMs) +
     numberSize(error.currentToken) +
     stringSize(utf8Length(error.state)) +
-    numberSize(error.code)
+    numberSize(error.code) +
+    numberSize(error.currentKeySeq)
   );
 }
 
@@ -102,6 +113,7 @@ export function writeError(writer: Writer, error: WireError): void {
   writer.number(56, error.currentToken);
   writer.text(66, error.state, utf8Length(error.state));
   writer.number(72, error.code);
+  writer.number(80, error.currentKeySeq);
 }
 
 function leaderSize(leader: Leader): number {
@@ -132,6 +144,7 @@ export function readError(reader: Reader): WireError {
   let currentToken = 0;
   let state = "";
   let code = 0;
+  let currentKeySeq = 0;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
       case 8:
@@ -161,11 +174,25 @@ export function readError(reader: Reader): WireError {
       case 72:
         code = reader.int32();
         break;
+      case 80:
+        currentKeySeq = reader.varint();
+        break;
       default:
         reader.skip(tag);
     }
   }
-  return { reason, outcome, field, message, leader, retryAfterMs, currentToken, state, code };
+  return {
+    reason,
+    outcome,
+    field,
+    message,
+    leader,
+    retryAfterMs,
+    currentToken,
+    state,
+    code,
+    currentKeySeq,
+  };
 }
 
 function readLeader(reader: Reader): Leader {

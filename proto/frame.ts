@@ -2,11 +2,27 @@
 
 export {
   ClientFrameWriter,
+  type AckMode,
   type ClientCommand,
   type ClientFrame,
   type ClientOperation,
   type SettleOp,
 } from "./client-frame.ts";
+export type {
+  CommitBytes,
+  CommitOperation,
+  CommitSettle,
+  CommitSettleBytes,
+  Condition,
+  ConditionBytes,
+  LeaseName,
+} from "./commit.ts";
+export type {
+  MessageOptions,
+  MessageOptionsBytes,
+  NewMessage,
+  NewMessageBytes,
+} from "./new-message.ts";
 export { decodeClientFrame } from "./client-frame-reader.ts";
 export {
   ServerFrameWriter,
@@ -16,7 +32,9 @@ export {
   type ReplyResult,
   type ServerFrame,
 } from "./server-frame.ts";
-export type { Delivery, DeliveryBytes } from "./delivery.ts";
+export type { DeadLetterCause, Delivery, DeliveryBytes } from "./delivery.ts";
+export type { Enqueued, EnqueuedBytes, ItemError } from "./enqueued.ts";
+export type { QueueEvent, QueueEventBytes } from "./queue-event.ts";
 export { decodeContent, encodeContent, type ContentInput } from "./content.ts";
 export {
   decodeError,

@@ -7,29 +7,26 @@ import {
   type Delivery,
   type DeliveryBytes,
 } from "./delivery.ts";
+import {
+  batchSize,
+  enqueuedSize,
+  readBatch,
+  readEnqueued,
+  writeBatch,
+  writeEnqueued,
+  type Enqueued,
+  type EnqueuedBytes,
+  type ItemError,
+} from "./enqueued.ts";
 import { errorSize, readError, writeError, type WireError } from "./error.ts";
 import {
-  fieldSize,
-  MalformedFrame,
-  numberSize,
-  Reader,
-  repeatedMax,
-  stringSize,
-  Writer,
-} from "./wire.ts";
-
-interface EnqueuedBytes {
-  /** `<queue id>/<key>/<key_seq>`, one char per byte of UTF-8. */
-  readonly messageIdBytes: string;
-  readonly seq: number;
-  readonly keySeq: number;
-}
-
-interface Enqueued {
-  readonly messageId: string;
-  readonly seq: number;
-  readonly keySeq: number;
-}
+  eventSize,
+  readEvent,
+  writeEvent,
+  type QueueEvent,
+  type QueueEventBytes,
+} from "./queue-event.ts";
+import { fieldSize, MalformedFrame, numberSize, Reader, repeatedMax, Writer } from "./wire.ts";
 
 interface SharedResult {
   readonly done: { readonly kind: "done" };
@@ -41,7 +38,12 @@ interface SharedResult {
 /** One command's answer, as the server writes it. */
 export type ReplyResult =
   | ({ readonly kind: "enqueued" } & EnqueuedBytes)
-  | { readonly kind: "batchEnqueued"; readonly messages: readonly EnqueuedBytes[] }
+  | {
+      readonly kind: "batchEnqueued";
+      readonly messages: readonly EnqueuedBytes[];
+      readonly errors: readonly ItemError[];
+    }
+  | { readonly kind: "committed"; readonly messages: readonly EnqueuedBytes[] }
   | { readonly kind: "received"; readonly deliveries: readonly DeliveryBytes[] }
   | SharedResult["done"]
   | SharedResult["settled"]
@@ -50,7 +52,14 @@ export type ReplyResult =
 /** One command's answer, as the SDK reads it. */
 export type ClientResult =
   | ({ readonly kind: "enqueued" } & Enqueued)
-  | { readonly kind: "batchEnqueued"; readonly messages: readonly Enqueued[] }
+  | {
+      readonly kind: "batchEnqueued";
+      /** One for each message, in their order; empty in the place of one that was refused. */
+      readonly messages: readonly Enqueued[];
+      /** Of a batch with `perItem`. */
+      readonly errors: readonly ItemError[];
+    }
+  | { readonly kind: "committed"; readonly messages: readonly Enqueued[] }
   | { readonly kind: "received"; readonly deliveries: readonly Delivery[] }
   | SharedResult["done"]
   | SharedResult["settled"]
@@ -71,7 +80,10 @@ export interface ServerFrame {
   readonly replies: readonly Reply[];
   readonly deliveries: readonly Delivery[];
   readonly heartbeat: number;
+  readonly events: readonly QueueEvent[];
 }
+
+const noErrors: readonly ItemError[] = [];
 
 const resultTags = {
   done: 26,
@@ -80,6 +92,7 @@ const resultTags = {
   received: 50,
   settled: 58,
   error: 66,
+  committed: 74,
 } as const;
 
 /** Gathers a frame, answer by answer; `finish` hands it out and begins the next one. */
@@ -120,6 +133,13 @@ export class ServerFrameWriter {
     writeDelivery(this.#writer, delivery);
   }
 
+  addEvent(event: QueueEventBytes): void {
+    const size = eventSize(event);
+    this.#writer.ensure(fieldSize(size));
+    this.#writer.head(58, size);
+    writeEvent(this.#writer, event);
+  }
+
   heartbeat(number: number): void {
     this.#writer.ensure(numberSize(number));
     this.#writer.number(48, number);
@@ -133,27 +153,14 @@ export class ServerFrameWriter {
   }
 }
 
-function enqueuedSize(message: EnqueuedBytes): number {
-  return (
-    stringSize(message.messageIdBytes.length) + numberSize(message.seq) + numberSize(message.keySeq)
-  );
-}
-
-function writeEnqueued(writer: Writer, message: EnqueuedBytes): void {
-  writer.byteString(10, message.messageIdBytes);
-  writer.number(16, message.seq);
-  writer.number(24, message.keySeq);
-}
-
 function resultSize(result: ReplyResult): number {
   switch (result.kind) {
     case "enqueued":
       return enqueuedSize(result);
-    case "batchEnqueued": {
-      let size = 0;
-      for (const message of result.messages) size += fieldSize(enqueuedSize(message));
-      return size;
-    }
+    case "batchEnqueued":
+      return batchSize(result.messages, result.errors);
+    case "committed":
+      return batchSize(result.messages, noErrors);
     case "received": {
       let size = 0;
       for (const delivery of result.deliveries) size += fieldSize(deliverySize(delivery));
@@ -174,10 +181,10 @@ function writeResult(writer: Writer, result: ReplyResult): void {
       writeEnqueued(writer, result);
       return;
     case "batchEnqueued":
-      for (const message of result.messages) {
-        writer.head(10, enqueuedSize(message));
-        writeEnqueued(writer, message);
-      }
+      writeBatch(writer, result.messages, result.errors);
+      return;
+    case "committed":
+      writeBatch(writer, result.messages, noErrors);
       return;
     case "received":
       for (const delivery of result.deliveries) {
@@ -204,6 +211,7 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame {
   let heartbeat = 0;
   const replies: Reply[] = [];
   const deliveries: Delivery[] = [];
+  const events: QueueEvent[] = [];
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     switch (tag) {
       case 10:
@@ -226,11 +234,15 @@ export function decodeServerFrame(bytes: Uint8Array): ServerFrame {
       case 48:
         heartbeat = reader.varint();
         break;
+      case 58:
+        if (events.length === repeatedMax) throw new MalformedFrame("too many events in one frame");
+        events.push(readEvent(reader));
+        break;
       default:
         reader.skip(tag);
     }
   }
-  return { attached, term, clusterTimeMs, replies, deliveries, heartbeat };
+  return { attached, term, clusterTimeMs, replies, deliveries, heartbeat, events };
 }
 
 function readAttached(reader: Reader): NonNullable<ServerFrame["attached"]> {
@@ -269,7 +281,7 @@ function readReply(reader: Reader): Reply {
 }
 
 function readResult(reader: Reader, tag: number): ClientResult | undefined {
-  if ((tag & 7) !== 2 || tag < resultTags.done || tag > resultTags.error) {
+  if ((tag & 7) !== 2 || tag < resultTags.done || tag > resultTags.committed) {
     reader.skip(tag);
     return undefined;
   }
@@ -282,13 +294,8 @@ function readResult(reader: Reader, tag: number): ClientResult | undefined {
 function readResultFields(reader: Reader, tag: number): ClientResult | undefined {
   switch (tag) {
     case resultTags.enqueued: {
-      const message = readEnqueued(reader);
-      return {
-        kind: "enqueued",
-        messageId: message.messageId,
-        seq: message.seq,
-        keySeq: message.keySeq,
-      };
+      const { messageId, seq, keySeq, deduplicated } = readEnqueued(reader);
+      return { kind: "enqueued", messageId, seq, keySeq, deduplicated };
     }
     case resultTags.settled:
       return { kind: "settled", already: readFlag(reader) };
@@ -298,7 +305,9 @@ function readResultFields(reader: Reader, tag: number): ClientResult | undefined
     case resultTags.error:
       return { kind: "error", error: readError(reader) };
     case resultTags.batchEnqueued:
-      return { kind: "batchEnqueued", messages: readBatch(reader) };
+      return { kind: "batchEnqueued", ...readBatch(reader) };
+    case resultTags.committed:
+      return { kind: "committed", messages: readBatch(reader).messages };
     case resultTags.received: {
       const deliveries: Delivery[] = [];
       for (let inner = reader.tag(); inner !== 0; inner = reader.tag()) {
@@ -310,34 +319,6 @@ function readResultFields(reader: Reader, tag: number): ClientResult | undefined
     default:
       return undefined;
   }
-}
-
-function readEnqueued(reader: Reader): Enqueued {
-  let messageId = "";
-  let seq = 0;
-  let keySeq = 0;
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === 10) messageId = reader.text();
-    else if (tag === 16) seq = reader.varint();
-    else if (tag === 24) keySeq = reader.varint();
-    else reader.skip(tag);
-  }
-  return { messageId, seq, keySeq };
-}
-
-function readBatch(reader: Reader): Enqueued[] {
-  const messages: Enqueued[] = [];
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag !== 10) {
-      reader.skip(tag);
-      continue;
-    }
-    if (messages.length === repeatedMax) throw new MalformedFrame("too many messages in one reply");
-    const outer = reader.enter();
-    messages.push(readEnqueued(reader));
-    reader.leave(outer);
-  }
-  return messages;
 }
 
 function readFlag(reader: Reader): boolean {

@@ -241,6 +241,11 @@ export function numberSize(value: number): number {
   return value === 0 ? 0 : 1 + varintSize(value);
 }
 
+/** Size of a number field with a two-byte tag: numbers of 16 and above. */
+export function wideNumberSize(value: number): number {
+  return value === 0 ? 0 : 2 + varintSize(value);
+}
+
 /** Size of a string field with a one-byte tag, given its length in bytes; proto3 leaves out what is empty. */
 export function stringSize(length: number): number {
   return length === 0 ? 0 : fieldSize(length);
@@ -334,6 +339,13 @@ export class Writer {
   number(tag: number, value: number): void {
     if (value === 0) return;
     this.#buffer[this.#pos++] = tag;
+    this.varint(value);
+  }
+
+  /** A number field with a two-byte tag. */
+  wideNumber(tag: number, value: number): void {
+    if (value === 0) return;
+    this.varint(tag);
     this.varint(value);
   }
 

@@ -1,17 +1,24 @@
 // One command as bytes, and back. A kind's number is for ever: a new kind takes a new one.
 
+import { assert } from "./assert.ts";
 import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { LogRecord } from "./codec.ts";
-import type { Command, LeaseRef, NewMessage, Origin, Settlement } from "./command.ts";
+import type { Command, NewMessage, Origin } from "./command.ts";
+import { isChoosy, readChoice, readManaging, writeChoice, writeManaging } from "./manage-codec.ts";
+import * as messages from "./message-codec.ts";
+import { readPublishing, writePublishing } from "./topic-codec.ts";
 import {
+  hasOldOptionsOnly,
+  namesOldOptionsOnly,
+  readAllOptions,
   readChanges,
   readOptions,
-  readRefusal,
   writeChanges,
+  writeNewOptions,
   writeOptions,
-  writeRefusal,
-} from "./value-codec.ts";
+} from "./option-codec.ts";
+import { readRefusal, writeRefusal } from "./value-codec.ts";
 import { NewerRules } from "./version.ts";
 
 export const kindNumber = {
@@ -32,12 +39,51 @@ export const kindNumber = {
   tick: 15,
   refuse: 16,
   "raise-version": 17,
+  commit: 18,
+  "resolve-parked": 19,
+  redrive: 20,
+  cancel: 21,
+  purge: 22,
+  "pause-key": 23,
+  "create-temporary-queue": 24,
+  "create-topic": 25,
+  "update-topic": 26,
+  "delete-topic": 27,
+  "create-subscription": 28,
+  replay: 29,
 } as const satisfies Record<Command["kind"], number>;
 
-const settlementNumber = { ack: 1, nack: 2, release: 3, reject: 4, extend: 5 } as const;
+/** A kind that carries what the first rules did not know has a second number, so that older records stay as they are. */
+const widerNumber = {
+  enqueue: 30,
+  "enqueue-batch": 31,
+  "create-queue": 32,
+  "update-queue": 33,
+  subscribe: 38,
+  receive: 39,
+} as const;
+
+/** Whether a command says something that the first rules did not know, though they knew its kind. */
+export function isWider(command: Command): boolean {
+  const { kind } = command;
+  if (kind === "enqueue") return command.message.extras !== undefined;
+  if (kind === "enqueue-batch") {
+    const { perItem, messages: batch } = command;
+    return perItem === true || batch.some(({ extras }) => extras !== undefined);
+  }
+  if (kind === "create-queue") return !hasOldOptionsOnly(command.options);
+  if (kind === "update-queue") return !namesOldOptionsOnly(command.changes);
+  return (kind === "subscribe" || kind === "receive") && isChoosy(command);
+}
+
+function widerNumberOf(kind: Command["kind"]): number {
+  assert(kind in widerNumber, "a kind of command without a second number");
+  return widerNumber[kind as keyof typeof widerNumber];
+}
 
 export function writeCommand(writer: ByteWriter, origin: Origin, command: Command): void {
-  writer.u8(kindNumber[command.kind]);
+  const wider = isWider(command);
+  writer.u8(wider ? widerNumberOf(command.kind) : kindNumber[command.kind]);
   writer.int(origin.session);
   writer.int(origin.sequence);
   writer.int(origin.floor);
@@ -58,6 +104,7 @@ export function writeCommand(writer: ByteWriter, origin: Origin, command: Comman
     case "create-queue":
       writer.text(command.name);
       writeOptions(writer, command.options);
+      if (wider) writeNewOptions(writer, command.options);
       return;
     case "update-queue":
       writer.text(command.name);
@@ -71,18 +118,24 @@ export function writeCommand(writer: ByteWriter, origin: Origin, command: Comman
       return;
     case "enqueue":
       writer.text(command.queue);
-      writeMessage(writer, command.message);
+      if (wider) messages.writeAnyMessage(writer, command.message);
+      else messages.writeMessage(writer, command.message);
       return;
     case "enqueue-batch":
       writer.text(command.queue);
       writer.int(command.messages.length);
-      for (const message of command.messages) writeMessage(writer, message);
+      if (wider) writer.u8(command.perItem === true ? 1 : 0);
+      for (const message of command.messages) {
+        if (wider) messages.writeAnyMessage(writer, message);
+        else messages.writeMessage(writer, message);
+      }
       return;
     case "subscribe":
       writer.int(command.consumer);
       writer.text(command.queue);
       writer.int(command.credit);
       writer.int(command.leaseMs);
+      if (wider) writeChoice(writer, command.creditBytes, command.keys);
       return;
     case "unsubscribe":
       writer.int(command.consumer);
@@ -92,16 +145,35 @@ export function writeCommand(writer: ByteWriter, origin: Origin, command: Comman
       writer.int(command.maxMessages);
       writer.int(command.maxWaitMs);
       writer.int(command.leaseMs);
+      if (wider) writeChoice(writer, command.maxBytes, command.keys);
       return;
     case "settle":
-      writeLease(writer, command.lease);
-      writeSettlement(writer, command.settlement);
+      messages.writeLease(writer, command.lease);
+      messages.writeSettlement(writer, command.settlement);
       return;
     case "raise-version":
       writer.int(command.version);
       return;
     case "refuse":
       writeRefusal(writer, command.refusal);
+      return;
+    case "resolve-parked":
+    case "redrive":
+    case "cancel":
+    case "purge":
+    case "pause-key":
+    case "create-temporary-queue":
+      writeManaging(writer, command);
+      return;
+    case "create-topic":
+    case "update-topic":
+    case "delete-topic":
+    case "create-subscription":
+    case "replay":
+      writePublishing(writer, command);
+      return;
+    case "commit":
+      messages.writeCommit(writer, command);
       return;
   }
 }
@@ -115,14 +187,20 @@ export function readCommand(reader: ByteReader): LogRecord {
 function readKind(reader: ByteReader, kind: number): Command {
   switch (kind) {
     case kindNumber.enqueue:
-      return { kind: "enqueue", queue: reader.text(), message: readMessage(reader) };
+      return { kind: "enqueue", queue: reader.text(), message: messages.readMessage(reader) };
     case kindNumber.settle:
-      return { kind: "settle", lease: readLease(reader), settlement: readSettlement(reader) };
+      return {
+        kind: "settle",
+        lease: messages.readLease(reader),
+        settlement: messages.readSettlement(reader),
+      };
     case kindNumber["enqueue-batch"]: {
       const queue = reader.text();
-      const messages: NewMessage[] = [];
-      for (let left = reader.int(); left > 0; left--) messages.push(readMessage(reader));
-      return { kind: "enqueue-batch", queue, messages };
+      return {
+        kind: "enqueue-batch",
+        queue,
+        messages: readBatch(reader, reader.int(), messages.readMessage),
+      };
     }
     case kindNumber["open-session"]:
       return { kind: "open-session", name: reader.text(), ttlMs: reader.int() };
@@ -156,19 +234,21 @@ function readKind(reader: ByteReader, kind: number): Command {
 
 function readConsuming(reader: ByteReader, kind: number): Command {
   switch (kind) {
-    case kindNumber.subscribe: {
-      const consumer = reader.int();
-      const queue = reader.text();
-      const credit = reader.int();
-      return { kind: "subscribe", consumer, queue, credit, leaseMs: reader.int() };
+    case kindNumber.subscribe:
+      return readSubscribe(reader);
+    case widerNumber.subscribe: {
+      const command = readSubscribe(reader);
+      const { bytes, keys } = readChoice(reader);
+      return { ...command, creditBytes: bytes, keys };
     }
     case kindNumber.unsubscribe:
       return { kind: "unsubscribe", consumer: reader.int() };
-    case kindNumber.receive: {
-      const queue = reader.text();
-      const maxMessages = reader.int();
-      const maxWaitMs = reader.int();
-      return { kind: "receive", queue, maxMessages, maxWaitMs, leaseMs: reader.int() };
+    case kindNumber.receive:
+      return readReceive(reader);
+    case widerNumber.receive: {
+      const command = readReceive(reader);
+      const { bytes, keys } = readChoice(reader);
+      return { ...command, maxBytes: bytes, keys };
     }
     case kindNumber.tick:
       return { kind: "tick" };
@@ -176,73 +256,78 @@ function readConsuming(reader: ByteReader, kind: number): Command {
       return { kind: "refuse", refusal: readRefusal(reader) };
     case kindNumber["raise-version"]:
       return { kind: "raise-version", version: reader.int() };
+    case kindNumber["resolve-parked"]:
+      return readManaging(reader, "resolve-parked");
+    case kindNumber.redrive:
+      return readManaging(reader, "redrive");
+    case kindNumber.cancel:
+      return readManaging(reader, "cancel");
+    case kindNumber.purge:
+      return readManaging(reader, "purge");
+    case kindNumber["pause-key"]:
+      return readManaging(reader, "pause-key");
+    case kindNumber["create-temporary-queue"]:
+      return readManaging(reader, "create-temporary-queue");
+    case kindNumber["create-topic"]:
+      return readPublishing(reader, "create-topic");
+    case kindNumber["update-topic"]:
+      return readPublishing(reader, "update-topic");
+    case kindNumber["delete-topic"]:
+      return readPublishing(reader, "delete-topic");
+    case kindNumber["create-subscription"]:
+      return readPublishing(reader, "create-subscription");
+    case kindNumber.replay:
+      return readPublishing(reader, "replay");
+    default:
+      return readWider(reader, kind);
+  }
+}
+
+function readWider(reader: ByteReader, kind: number): Command {
+  switch (kind) {
+    case widerNumber.enqueue:
+      return { kind: "enqueue", queue: reader.text(), message: messages.readAnyMessage(reader) };
+    case widerNumber["enqueue-batch"]: {
+      const queue = reader.text();
+      const count = reader.int();
+      const perItem = reader.u8() === 1;
+      const batch = readBatch(reader, count, messages.readAnyMessage);
+      return { kind: "enqueue-batch", queue, messages: batch, ...(perItem ? { perItem } : {}) };
+    }
+    case widerNumber["create-queue"]:
+      return { kind: "create-queue", name: reader.text(), options: readAllOptions(reader) };
+    case widerNumber["update-queue"]: {
+      const name = reader.text();
+      const revision = reader.int();
+      return { kind: "update-queue", name, revision, changes: readChanges(reader) };
+    }
+    case kindNumber.commit:
+      return messages.readCommit(reader);
     default:
       throw new NewerRules(`a command of kind ${kind}`);
   }
 }
 
-function writeMessage(writer: ByteWriter, message: NewMessage): void {
-  writer.byteString(message.key);
-  writer.blob(message.content);
+function readBatch(
+  reader: ByteReader,
+  count: number,
+  read: (reader: ByteReader) => NewMessage,
+): NewMessage[] {
+  return Array.from({ length: count }, () => read(reader));
 }
 
-function readMessage(reader: ByteReader): NewMessage {
-  const key = reader.byteString();
-  return { key, content: reader.blob() };
-}
+type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
-function writeLease(writer: ByteWriter, lease: LeaseRef): void {
-  writer.text(lease.queue);
-  writer.byteString(lease.lane);
-  writer.int(lease.keySeq);
-  writer.int(lease.token);
-}
-
-function readLease(reader: ByteReader): LeaseRef {
+function readSubscribe(reader: ByteReader): Of<"subscribe"> {
+  const consumer = reader.int();
   const queue = reader.text();
-  const lane = reader.byteString();
-  const keySeq = reader.int();
-  return { queue, lane, keySeq, token: reader.int() };
+  const credit = reader.int();
+  return { kind: "subscribe", consumer, queue, credit, leaseMs: reader.int() };
 }
 
-function writeSettlement(writer: ByteWriter, settlement: Settlement): void {
-  writer.u8(settlementNumber[settlement.kind]);
-  switch (settlement.kind) {
-    case "ack":
-    case "release":
-      return;
-    case "nack":
-      writer.int(settlement.delayMs === undefined ? 0 : settlement.delayMs + 1);
-      writer.text(settlement.error);
-      return;
-    case "reject":
-      writer.text(settlement.error);
-      return;
-    case "extend":
-      writer.int(settlement.leaseMs);
-      return;
-  }
-}
-
-const ack: Settlement = { kind: "ack" };
-const release: Settlement = { kind: "release" };
-
-function readSettlement(reader: ByteReader): Settlement {
-  const kind = reader.u8();
-  switch (kind) {
-    case settlementNumber.ack:
-      return ack;
-    case settlementNumber.release:
-      return release;
-    case settlementNumber.nack: {
-      const delay = reader.int();
-      return { kind: "nack", delayMs: delay === 0 ? undefined : delay - 1, error: reader.text() };
-    }
-    case settlementNumber.reject:
-      return { kind: "reject", error: reader.text() };
-    case settlementNumber.extend:
-      return { kind: "extend", leaseMs: reader.int() };
-    default:
-      throw new Error(`queue: unknown settlement ${kind}`);
-  }
+function readReceive(reader: ByteReader): Of<"receive"> {
+  const queue = reader.text();
+  const maxMessages = reader.int();
+  const maxWaitMs = reader.int();
+  return { kind: "receive", queue, maxMessages, maxWaitMs, leaseMs: reader.int() };
 }

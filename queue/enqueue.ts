@@ -1,7 +1,8 @@
-// Messages come in: Enqueue, EnqueueBatch (O1), and the way into a dead-letter queue.
+// Messages come in: Enqueue, EnqueueBatch (O1), and the way into a queue for whatever the cluster itself moves.
 //   Z1. A batch is stored whole or not at all.
 //   Z2. Quotas refuse what producers send, never what the cluster itself moves (P8).
 
+import { dueKind } from "./agenda.ts";
 import { assert } from "./assert.ts";
 import type {
   DeadLetter,
@@ -12,10 +13,15 @@ import type {
   Reply,
   StoredMessage,
 } from "./command.ts";
+import { note } from "./history.ts";
+import { Intake, targetNamed, targetRefusal } from "./intake.ts";
+import { subLaneName } from "./keys.ts";
 import { extendLane, laneNameOf, openLane, rowOf } from "./lanes.ts";
+import { messageRefusal, plainTimes, sooner, type Times } from "./message-rules.ts";
 import { noQueue, refusal } from "./refusal.ts";
-import type { Queue, State } from "./state.ts";
+import { Queue, type State } from "./state.ts";
 import type { Bytes } from "./store.ts";
+import { delayedSubLanes, holdBack } from "./waiting.ts";
 
 /** A message as it will lie in its row; encoded only if it is still there when the next batch is taken. */
 class Waiting implements StoredMessage {
@@ -46,61 +52,139 @@ class Waiting implements StoredMessage {
   get enqueuedAt(): number {
     return this.entry.time;
   }
+
+  get notBefore(): number {
+    return 0;
+  }
+
+  get expiresAt(): number {
+    return 0;
+  }
+
+  get priority(): number {
+    return 0;
+  }
 }
 
-export function enqueue(state: State, queueName: string, message: NewMessage): Reply {
-  const queue = state.queues.get(queueName);
-  if (queue === undefined) return noQueue(queueName);
-  const wrong = messageRefusal(queue, message);
+/** One that said more. */
+class WaitingWithTimes extends Waiting {
+  private readonly times: Times;
+
+  constructor(
+    entry: LogPosition,
+    seq: number,
+    key: Bytes,
+    content: Uint8Array,
+    deadLetter: DeadLetter | undefined,
+    times: Times,
+  ) {
+    super(entry, seq, key, content, deadLetter);
+    this.times = times;
+  }
+
+  override get notBefore(): number {
+    return this.times.notBefore;
+  }
+
+  override get expiresAt(): number {
+    return this.times.expiresAt;
+  }
+
+  override get priority(): number {
+    return this.times.priority;
+  }
+}
+
+export function enqueue(state: State, name: string, message: NewMessage): Reply {
+  const queue = state.queues.get(name);
+  if (queue === undefined || !isPlain(queue, message)) return enqueueAny(state, name, message);
+  const wrong =
+    messageRefusal(state, queue, message) ?? quotaRefusal(state, queue, 1, message.content.length);
   if (wrong !== undefined) return { kind: "refused", refusal: wrong };
-  const full = quotaRefusal(state, queue, 1, message.content.length);
-  if (full !== undefined) return { kind: "refused", refusal: full };
-  return {
-    kind: "enqueued",
-    message: append(state, queue, message.key, message.content, undefined),
-  };
+  const { key, content } = message;
+  return { kind: "enqueued", message: append(state, queue, key, content, undefined) };
+}
+
+/** Nothing but the queue's own quotas is to be looked at, as nearly always. */
+function isPlain({ options }: Queue, message: NewMessage): boolean {
+  const { maxMessagesPerKey, maxBytesPerKey } = options;
+  return message.extras === undefined && maxMessagesPerKey === 0 && maxBytesPerKey === 0;
+}
+
+function enqueueAny(state: State, name: string, message: NewMessage): Reply {
+  const reply = enqueueAll(state, name, [message], (refusal) => ({ kind: "refused", refusal }));
+  if (reply.kind !== "batch-enqueued") return reply;
+  const [only] = reply.messages;
+  assert(only !== undefined, "Z1: a message is stored");
+  return { kind: "enqueued", message: only };
 }
 
 export function enqueueBatch(
   state: State,
-  queueName: string,
+  name: string,
   messages: readonly NewMessage[],
+  perItem: boolean,
 ): Reply {
-  const queue = state.queues.get(queueName);
-  if (queue === undefined) return noQueue(queueName);
+  const queue = state.queues.get(name);
+  if (perItem) return enqueueItems(state, name, messages);
+  if (queue === undefined || !messages.every((message) => isPlain(queue, message))) {
+    return enqueueAll(state, name, messages, (wrong, at) => refusedItem(state, wrong, at));
+  }
   let bytes = 0;
-  for (const message of messages) {
-    const wrong = messageRefusal(queue, message);
-    if (wrong !== undefined) return { kind: "refused", refusal: wrong };
+  for (const [at, message] of messages.entries()) {
+    const wrong = messageRefusal(state, queue, message);
+    if (wrong !== undefined) return refusedItem(state, wrong, at);
     bytes += message.content.length;
   }
   const full = quotaRefusal(state, queue, messages.length, bytes);
   if (full !== undefined) return { kind: "refused", refusal: full };
   const enqueued: Enqueued[] = [];
-  for (const message of messages) {
-    enqueued.push(append(state, queue, message.key, message.content, undefined));
+  for (const { key, content } of messages) {
+    enqueued.push(append(state, queue, key, content, undefined));
   }
   return { kind: "batch-enqueued", messages: enqueued };
 }
 
-function messageRefusal(queue: Queue, message: NewMessage): Refusal | undefined {
-  const { ordering, maxMessageBytes } = queue.options;
-  if (message.key === "" && ordering === "key") {
-    return refusal(
-      "KEY_REQUIRED",
-      `queue ${queue.name} orders by key: give the message one`,
-      "key",
-    );
-  }
-  if (message.content.length > maxMessageBytes) {
-    const size = message.content.length;
-    const text = `a message of ${size} bytes, queue ${queue.name} takes ${maxMessageBytes} at most`;
-    return refusal("TOO_LARGE", text, "body");
-  }
-  return undefined;
+/** Names the message of the batch that is wrong: rules of version 2. */
+function refusedItem({ version }: State, refusal: Refusal, at: number): Reply {
+  if (version < 2 || refusal.field === "") return { kind: "refused", refusal };
+  return { kind: "refused", refusal: { ...refusal, field: `messages[${at}].${refusal.field}` } };
 }
 
-function quotaRefusal(
+/** The same, for what is not plain. */
+function enqueueAll(
+  state: State,
+  name: string,
+  messages: readonly NewMessage[],
+  refuse: (refusal: Refusal, at: number) => Reply,
+): Reply {
+  const target = targetNamed(state, name);
+  if (target === undefined) return noQueue(name);
+  for (const [at, message] of messages.entries()) {
+    const wrong = targetRefusal(state, target, message);
+    if (wrong !== undefined) return refuse(wrong, at);
+  }
+  const intake = new Intake(state);
+  for (const [at, message] of messages.entries()) {
+    const wrong = intake.add(target, message);
+    if (wrong !== undefined) return refuse(wrong, at);
+  }
+  return { kind: "batch-enqueued", messages: intake.store() };
+}
+
+/** Each for itself, in order. */
+function enqueueItems(state: State, name: string, messages: readonly NewMessage[]): Reply {
+  if (targetNamed(state, name) === undefined) return noQueue(name);
+  const items = messages.map((message): Enqueued | Refusal => {
+    const reply = enqueue(state, name, message);
+    if (reply.kind === "refused") return reply.refusal;
+    assert(reply.kind === "enqueued", "a message is stored or refused");
+    return reply.message;
+  });
+  return { kind: "items-enqueued", items };
+}
+
+export function quotaRefusal(
   state: State,
   queue: Queue,
   messages: number,
@@ -116,8 +200,14 @@ function quotaRefusal(
   return undefined;
 }
 
-function quota(state: State, text: string): Refusal {
-  return refusal("QUEUE_FULL", text, "", state.rules.retryAfterMs);
+export function quota(state: State, text: string, field = ""): Refusal {
+  return refusal("QUEUE_FULL", text, field, state.rules.retryAfterMs);
+}
+
+/** The lane of a message that comes in now. */
+export function laneNameFor(queue: Queue, key: Bytes, times: Times): Bytes {
+  if (!queue.unordered) return laneNameOf(queue, key);
+  return subLaneName(times.priority + (times.notBefore > 0 ? delayedSubLanes : 0));
 }
 
 /** Stores a message, whatever the quotas. */
@@ -127,17 +217,38 @@ export function append(
   key: Bytes,
   content: Uint8Array,
   deadLetter: DeadLetter | undefined,
+  asked: Times = plainTimes,
 ): Enqueued {
   const entry = state.entry;
   assert(entry !== undefined, "a message without a log entry");
-  const lane = openLane(state, queue, laneNameOf(queue, key));
+  const times = queue.options.messageTtlMs === 0 ? asked : aged(state, queue, asked);
+  const lane = openLane(state, queue, laneNameFor(queue, key, times));
   const keySeq = extendLane(state, lane, content.length);
   const seq = queue.enqueued;
   const row = rowOf(lane, keySeq);
-  state.rows.put(row, new Waiting(entry, seq, key, content, deadLetter));
-  if (queue.takers.size > 0) state.touch(queue);
+  if (times === plainTimes) {
+    state.rows.put(row, new Waiting(entry, seq, key, content, deadLetter));
+  } else {
+    state.rows.put(row, new WaitingWithTimes(entry, seq, key, content, deadLetter, times));
+    const place = { queueId: queue.id, lane: lane.name, keySeq };
+    if (times.expiresAt > 0) {
+      state.agenda.add({ ...place, due: times.expiresAt, kind: dueKind.expiry });
+    }
+    if (times.notBefore > 0) {
+      state.agenda.add({ ...place, due: times.notBefore, kind: dueKind.delay });
+      holdBack(state, lane, keySeq);
+    }
+  }
+  note(state, lane, keySeq, "enqueued");
+  if (queue.wanted) state.touch(queue);
   state.digest.mix(queue.id);
   state.digest.mix(seq);
   state.digest.mix(keySeq);
-  return { queueId: queue.id, lane: lane.name, seq, keySeq };
+  return { queueId: queue.id, lane: lane.outerName, seq, keySeq: lane.outerKeySeq(keySeq) };
+}
+
+/** With the age at which this queue's messages go. */
+function aged(state: State, queue: Queue, times: Times): Times {
+  const limit = state.clusterTime + queue.options.messageTtlMs;
+  return { ...times, expiresAt: sooner(times.expiresAt, limit) };
 }

@@ -1,12 +1,17 @@
 // The door of queue/.
+export type { NamePage } from "./by-name.ts";
+export { First } from "./first.ts";
 export { Machine, checkpointEvery, leaseClockStepMaxMs, type SessionInfo } from "./machine.ts";
+export type { KeyView, MessageState, MessageView, QueueView, StalledQueue } from "./browse.ts";
 export { Loader } from "./loader.ts";
+export type { DueRange } from "./agenda.ts";
 export { EntryWriter, decodeEntry, type LogEntry, type LogRecord } from "./codec.ts";
 export { decodeMessage, decodeMeta } from "./row-codec.ts";
 export {
   loadRange,
   metaRow,
   stateRange,
+  keySeqInLane,
   messageIdOfRow,
   rowOfMessage,
   rowOfMessageId,
@@ -24,6 +29,8 @@ export {
   type Limits,
   type Rules,
 } from "./options.ts";
+export { defaultTopicOptions } from "./topic-options.ts";
+export { decodeHistoryEvent } from "./history.ts";
 export { MemoryStore } from "./memory-store.ts";
 export { violations } from "./invariants.ts";
 export { diskWatermarkSince, NewerRules, rulesVersionMax } from "./version.ts";

@@ -1,11 +1,14 @@
 // What holds between any two entries, looked at in full: O(n), for tests and simulation. Numbers refer to the files' headers.
 
 import { blockOf } from "./answers.ts";
+import { hasCredit, ringOf } from "./grants.ts";
 import type { Machine } from "./machine.ts";
 import { Consumer, flightState, type Flight, type Lane, type Queue, type State } from "./state.ts";
 import { hasSomethingToGrant } from "./lanes.ts";
 import { Ring, type Linked } from "./ring.ts";
 import { leasesOf } from "./session.ts";
+import { checkTopics } from "./topic-invariants.ts";
+import { isDelayedLane } from "./waiting.ts";
 
 export function violations(machine: Machine): string[] {
   const state = machine.state;
@@ -32,19 +35,24 @@ export function violations(machine: Machine): string[] {
   check(timers === state.timers.count, `T3: ${state.timers.count} timers, ${timers} owners`);
   check(state.touched.length === 0, "J1: a queue that changed was not matched");
   checkSessions(state, check);
+  checkTopics(state, check);
+  check(state.agenda.isInOrder, "Q2: what is known of the agenda");
   return found;
 }
 
-type Check = (holds: boolean, what: string) => void;
+export type Check = (holds: boolean, what: string) => void;
 
 function checkQueue(queue: Queue, check: Check): void {
   const name = `queue ${queue.name}`;
   const lanes = [...queue.lanes.values()];
   const flights = flightsOf(queue);
   const inState = (state: number): number => flights.filter((one) => one.state === state).length;
-  const gone = queue.acked + queue.deadLettered + queue.discarded;
+  const failed = queue.deadLettered + queue.discarded;
+  const gone = queue.acked + failed + queue.cancelled + queue.skipped;
+  // Of the redriven some left here and some came back, which count as enqueued again.
+  const redriven = queue.enqueued - queue.messages - gone;
   check(
-    queue.enqueued === queue.messages + gone,
+    redriven >= 0 && redriven <= queue.redriven,
     `${name}: P8: messages in ≠ messages there + gone`,
   );
   check(queue.messages === sum(lanes, (lane) => lane.messages), `${name}: messages`);
@@ -55,6 +63,12 @@ function checkQueue(queue: Queue, check: Check): void {
   check(queue.activeKeys === sum(lanes, (lane) => (lane.messages > 0 ? 1 : 0)), `${name}: active`);
   const parkedKeys = sum(lanes, (lane) => (isParked(lane) ? 1 : 0));
   check(queue.parkedKeys === parkedKeys, `${name}: parked keys`);
+  const delayed = sum(lanes, (lane) => (lane.blocked?.size ?? 0) + (lane.pool?.delayed ?? 0));
+  check(queue.delayed === delayed, `${name}: delayed`);
+  // Lanes that are paused may be out of memory.
+  const paused = sum(lanes, (lane) => (lane.paused ? 1 : 0));
+  check(queue.pausedKeys - paused >= 0, `${name}: paused keys`);
+  check(queue.pausedKeys - paused <= queue.lanesEvicted, `${name}: paused keys`);
   check(queue.lanesEvicted >= 0, `${name}: more lanes in memory than there ever were`);
   checkRing(queue.ready, name, check);
 }
@@ -62,22 +76,29 @@ function checkQueue(queue: Queue, check: Check): void {
 function checkTakers(queue: Queue, check: Check): void {
   const name = `queue ${queue.name}`;
   checkRing(queue.takers, name, check);
+  checkRing(queue.selective, name, check);
   for (const consumer of queue.consumers) {
-    const wants = consumer.session.attached && consumer.inUse < consumer.credit;
+    const wants = consumer.session.attached && hasCredit(consumer);
     check(consumer.live && consumer.session.live, `${name}: a consumer that is gone`);
-    check(wants === (consumer.ring === queue.takers), `${name}: J2: consumer ${consumer.id}`);
+    check(wants === (consumer.ring === ringOf(consumer)), `${name}: J2: consumer ${consumer.id}`);
     const holds = leasesOf(consumer.session).filter((flight) => flight.consumer === consumer);
     check(holds.length === consumer.inUse, `${name}: credit of consumer ${consumer.id}`);
+    const bytes = sum(holds, (flight) => flight.bytes);
+    check(bytes === consumer.bytesInUse, `${name}: bytes of consumer ${consumer.id}`);
   }
   for (const call of queue.receives) {
     check(
-      call.ring === queue.takers && call.bucket !== undefined,
+      call.ring === ringOf(call) && call.bucket !== undefined,
       `${name}: V1: a receive is lost`,
     );
   }
   const idleTakers = queue.takers.first !== undefined && queue.ready.first !== undefined;
   check(!idleTakers || queue.options.paused, `${name}: J1: a taker and a lane wait for each other`);
-  for (const taker of members(queue.takers)) {
+  for (const taker of members(queue.selective)) {
+    const served = taker.keys.some((key) => queue.lanes.get(key)?.ring === queue.ready);
+    check(!served || queue.options.paused, `${name}: J5: a taker and its lane wait for each other`);
+  }
+  for (const taker of [...members(queue.takers), ...members(queue.selective)]) {
     const known =
       taker instanceof Consumer ? queue.consumers.has(taker) : queue.receives.has(taker);
     check(known, `${name}: J2: a taker that is gone`);
@@ -104,11 +125,31 @@ function checkLane(state: State, lane: Lane, check: Check): void {
     flights.every((one) => one.keySeq < lane.cursor),
     `${name}: L1: a flight past the cursor`,
   );
+  checkSpans(state, lane, name, check);
   check(lane.bytes >= 0 && (lane.messages > 0 || lane.bytes === 0), `${name}: bytes`);
   const ready = hasSomethingToGrant(lane);
   const ring = ready ? queue.ready : lane.messages === 0 ? state.idle : undefined;
   check(lane.ring === ring, `${name}: L4, L6: in the wrong list`);
   check(ready === lane.ticket > 0, `${name}: L4: ticket`);
+}
+
+function checkSpans(state: State, lane: Lane, name: string, check: Check): void {
+  const { gone, blocked, pool, cursor, tail } = lane;
+  const max = state.rules.spansPerLaneMax;
+  for (const spans of [gone, blocked]) {
+    if (spans === undefined) continue;
+    check(spans.size > 0 && spans.size === [...spans.values()].length, `${name}: D1: size`);
+    check((spans.first ?? 0) >= cursor && (spans.last ?? 0) <= tail, `${name}: L1: past its lane`);
+    check(spans.count <= max, `${name}: L7: too many runs`);
+  }
+  check(gone?.first !== cursor, `${name}: L1: the cursor is at what is gone`);
+  check(
+    blocked === undefined || [...blocked.values()].every((one) => gone?.has(one) !== true),
+    `${name}: I2: what is gone is held back`,
+  );
+  check(pool === undefined || blocked === undefined, `${name}: I2: held back without order`);
+  if (!isDelayedLane(lane)) check((pool?.delayed ?? 0) === 0, `${name}: I1: delayed`);
+  else check(cursor === tail + 1, `${name}: I1: the cursor of delayed ones`);
 }
 
 function checkFlight(state: State, flight: Flight, check: Check): void {
@@ -119,8 +160,11 @@ function checkFlight(state: State, flight: Flight, check: Check): void {
   const waits = leased || flight.state === flightState.retrying;
   check(waits === (flight.bucket !== undefined), `${name}: its timer`);
   check(!waits || flight.deadline > state.leaseClock, `${name}: T1: a deadline that has passed`);
-  check(flight.token > 0 && flight.token < state.nextToken, `${name}: J3: its token`);
-  check(flight.deliveries >= 1 && flight.attempts <= flight.deliveries, `${name}: its counters`);
+  // What was put back, or woke, was never granted.
+  const never = flight.deliveries === 0;
+  check(never === (flight.token === 0) && flight.token < state.nextToken, `${name}: J3: its token`);
+  check(!never || flight.state === flightState.again, `${name}: L8: granted to nobody`);
+  check(flight.attempts <= flight.deliveries, `${name}: its counters`);
 }
 
 function checkSessions(state: State, check: Check): void {
@@ -169,8 +213,8 @@ function members<T extends Linked<T>>(ring: Ring<T>): T[] {
 }
 
 function laneFlights(lane: Lane): Flight[] {
-  if (lane.queue.pool !== undefined) {
-    return [...lane.queue.pool.flights.values()].sort((a, b) => a.keySeq - b.keySeq);
+  if (lane.pool !== undefined) {
+    return [...lane.pool.flights.values()].sort((a, b) => a.keySeq - b.keySeq);
   }
   const flights: Flight[] = [];
   for (let flight = lane.firstFlight; flight !== undefined; flight = flight.nextOfLane) {
@@ -180,13 +224,12 @@ function laneFlights(lane: Lane): Flight[] {
 }
 
 function flightsOf(queue: Queue): Flight[] {
-  if (queue.pool !== undefined) return [...queue.pool.flights.values()];
   return [...queue.lanes.values()].flatMap(laneFlights);
 }
 
 function isParked(lane: Lane): boolean {
   return (
-    lane.queue.pool === undefined &&
+    lane.pool === undefined &&
     laneFlights(lane).some((flight) => flight.state === flightState.parked)
   );
 }

@@ -8,12 +8,22 @@
 //   05       session u48, consumer u32                  a consumer and its credit
 //   06       session u48, sequence u48                  a receive that waits
 //   07       queue u32, lane                            a lane: cursor, tail and, when ordered, what is in flight
-//   08       queue u32, key_seq u48                     a message in flight of a queue without order
+//   08       queue u32, key_seq u48, [sub-lane u8]      a message in flight of a queue without order
+//   09       topic u32                                  definition of a topic, and what it retains
 //   40       queue u32, lane, 00 01, key_seq u48        a message
+//   41       due u48, queue u32, kind u8,               what is to happen at a cluster time (agenda.ts); no value
+//            lane, 00 01, key_seq u48
+//   42       queue u32, dedup_id                        the message that came with it
+//   43       queue u32, lane, 00 01, key_seq u48,       something that happened to a message
+//            log index u48, ordinal u16
+//   44       topic u32, sequence u48                    a message that a topic retains
 //
 // In a lane's name 00 is written 00 FF, and 00 01 ends it where something follows: names sort as they are, none is a
-// prefix of another. Messages come last: everything before them is what start-up reads (loadRange), whatever the backlog.
-// Free families between 08 and 40 are for what comes later.
+// prefix of another. From messages on nothing is read at start-up (loadRange), whatever the backlog.
+// Free families between 09 and 40 are for what comes later.
+//
+// A queue without order is several lanes, one for each priority and for what is delayed: the sub-lane s, 0 to 31, has the
+// name of one byte s, and no name for 0. Outside of the lane key_seqs are given as key_seq + s · 2^48.
 
 import { assert } from "./assert.ts";
 import type { Bytes } from "./store.ts";
@@ -27,7 +37,12 @@ export const family = {
   receive: "\x06",
   lane: "\x07",
   flight: "\x08",
+  topic: "\x09",
   message: "\x40",
+  due: "\x41",
+  dedup: "\x42",
+  history: "\x43",
+  topicMessage: "\x44",
 } as const;
 
 export interface KeyRange {
@@ -39,7 +54,7 @@ export interface KeyRange {
 export const loadRange: KeyRange = { from: family.meta, to: family.message };
 
 /** Every row of the state machine, messages included: what a snapshot carries. */
-export const stateRange: KeyRange = { from: family.meta, to: "\x41" };
+export const stateRange: KeyRange = { from: family.meta, to: "\x50" };
 
 export const metaRow: Bytes = family.meta;
 
@@ -111,6 +126,18 @@ export function receiveRow(session: number, sequence: number): Bytes {
   return family.receive + u48(session) + u48(sequence);
 }
 
+export function topicRow(topic: number): Bytes {
+  return family.topic + u32(topic);
+}
+
+export function topicMessagePrefix(topic: number): Bytes {
+  return family.topicMessage + u32(topic);
+}
+
+export function topicMessageRow(topic: number, sequence: number): Bytes {
+  return topicMessagePrefix(topic) + u48(sequence);
+}
+
 export function lanePrefix(queueId: number): Bytes {
   return family.lane + u32(queueId);
 }
@@ -123,8 +150,9 @@ export function laneOfRow(key: Bytes): { readonly queueId: number; readonly lane
   return { queueId: readU32(key, 1), lane: unescapeLane(key.slice(5)) };
 }
 
-export function flightRow(queueId: number, keySeq: number): Bytes {
-  return family.flight + u32(queueId) + u48(keySeq);
+/** `subLane`: the name of its lane. */
+export function flightRow(queueId: number, keySeq: number, subLane: Bytes): Bytes {
+  return family.flight + u32(queueId) + u48(keySeq) + subLane;
 }
 
 export function messagePrefix(queueId: number): Bytes {
@@ -133,6 +161,36 @@ export function messagePrefix(queueId: number): Bytes {
 
 export function messageRow(prefix: Bytes, lane: Bytes, keySeq: number): Bytes {
   return prefix + escapeLane(lane) + laneEnd + u48(keySeq);
+}
+
+export function historiesOfQueue(queueId: number): KeyRange {
+  return under(family.history + u32(queueId));
+}
+
+export function historiesOfLane(queueId: number, lane: Bytes): KeyRange {
+  return under(family.history + u32(queueId) + escapeLane(lane) + laneEnd);
+}
+
+export function messagesOfLane(queueId: number, lane: Bytes): KeyRange {
+  return under(messagePrefix(queueId) + escapeLane(lane) + laneEnd);
+}
+
+/** What is left of a range without these prefixes, which are sorted and lie in it. */
+export function gaps({ from, to }: KeyRange, prefixes: readonly Bytes[]): KeyRange[] {
+  const left: KeyRange[] = [];
+  let at = from;
+  for (const prefix of prefixes) {
+    const taken = under(prefix);
+    if (at < taken.from) left.push({ from: at, to: taken.from });
+    at = taken.to;
+  }
+  if (at < to) left.push({ from: at, to });
+  return left;
+}
+
+/** The log index of something that happened. */
+export function indexOfHistoryRow(row: Bytes): number {
+  return readU48(row, row.length - 8);
 }
 
 /** Names a message for ever: the row it lies in, without the family. */
@@ -152,8 +210,32 @@ export interface MessagePlace {
   readonly keySeq: number;
 }
 
+/** `lane` and `keySeq` as they are given outside. */
 export function rowOfMessage({ queueId, lane, keySeq }: MessagePlace): Bytes {
-  return messageRow(messagePrefix(queueId), lane, keySeq);
+  const name = lane === "" ? subLaneName(subLaneOf(keySeq)) : lane;
+  return messageRow(messagePrefix(queueId), name, keySeqInLane(keySeq));
+}
+
+const subLaneSpan = 2 ** 48;
+
+export function subLaneOf(keySeq: number): number {
+  return keySeq < subLaneSpan ? 0 : Math.floor(keySeq / subLaneSpan);
+}
+
+export function keySeqInLane(keySeq: number): number {
+  return keySeq < subLaneSpan ? keySeq : keySeq % subLaneSpan;
+}
+
+export function keySeqOutside(subLane: number, keySeq: number): number {
+  return subLane * subLaneSpan + keySeq;
+}
+
+export function subLaneName(subLane: number): Bytes {
+  return subLane === 0 ? "" : String.fromCharCode(subLane);
+}
+
+export function subLaneNumber(name: Bytes): number {
+  return name === "" ? 0 : name.charCodeAt(0);
 }
 
 export function partsOfMessageRow(row: Bytes): MessagePlace | undefined {
@@ -162,6 +244,52 @@ export function partsOfMessageRow(row: Bytes): MessagePlace | undefined {
   const lane = row.slice(5, end - 2);
   if (/\x00(?!\xff)/.test(lane)) return undefined;
   return { queueId: readU32(row, 1), lane: unescapeLane(lane), keySeq: readU48(row, end) };
+}
+
+export const dueRange: KeyRange = { from: family.due, to: family.dedup };
+
+export interface DuePlace extends MessagePlace {
+  readonly due: number;
+  readonly kind: number;
+}
+
+/** `lane`: the name of the lane, or what else stands for it. */
+export function dueRow({ due, queueId, kind, lane, keySeq }: DuePlace): Bytes {
+  const place = escapeLane(lane) + laneEnd + u48(keySeq);
+  return duePrefix(due) + u32(queueId) + String.fromCharCode(kind) + place;
+}
+
+/** Everything that is due before is below. */
+export function duePrefix(due: number): Bytes {
+  return family.due + u48(due);
+}
+
+export function dueOfRow(row: Bytes): number {
+  return readU48(row, 1);
+}
+
+export function partsOfDueRow(row: Bytes): DuePlace {
+  const end = row.length - 6;
+  return {
+    due: dueOfRow(row),
+    queueId: readU32(row, 7),
+    kind: row.charCodeAt(11),
+    lane: unescapeLane(row.slice(12, end - 2)),
+    keySeq: readU48(row, end),
+  };
+}
+
+export function dedupRow(queueId: number, dedupId: Bytes): Bytes {
+  return family.dedup + u32(queueId) + dedupId;
+}
+
+/** Everything that happened to one message: the rows below, by log index and ordinal. */
+export function historyPrefix(queueId: number, lane: Bytes, keySeq: number): Bytes {
+  return messageRow(family.history + u32(queueId), lane, keySeq);
+}
+
+export function historyRow(prefix: Bytes, logIndex: number, ordinal: number): Bytes {
+  return prefix + u48(logIndex) + String.fromCharCode(ordinal >>> 8, ordinal & 0xff);
 }
 
 /** All rows below one key prefix. */
@@ -175,7 +303,13 @@ export function under(prefix: Bytes): KeyRange {
 /** What goes when a queue goes, besides its own row. */
 export function rangesOfQueue(queueId: number): readonly KeyRange[] {
   const id = u32(queueId);
-  return [under(family.lane + id), under(family.flight + id), under(family.message + id)];
+  const families = [family.lane, family.flight, family.message, family.dedup, family.history];
+  return families.map((one) => under(one + id));
+}
+
+/** What goes when a topic goes, besides its own row. */
+export function rangesOfTopic(topic: number): readonly KeyRange[] {
+  return [under(topicMessagePrefix(topic)), under(family.dedup + u32(topic))];
 }
 
 /** What goes when a session goes, besides its own row. */

@@ -6,22 +6,29 @@ import { assert } from "./assert.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { enlist } from "./consumers.ts";
 import { Digest } from "./digest.ts";
-import { hold } from "./grants.ts";
+import { hold, ringOf } from "./grants.ts";
 import { family, laneOfRow, readU32, readU48 } from "./keys.ts";
 import { addFlight, count, hasSomethingToGrant } from "./lanes.ts";
 import { Machine } from "./machine.ts";
 import { defaultLimits, standardRules, type Limits, type Rules } from "./options.ts";
 import { adopt } from "./receive.ts";
+import { expectAging } from "./retention.ts";
 import * as rows from "./row-codec.ts";
+import type { Belonging } from "./row-codec.ts";
 import { Consumer, Flight, flightState, Lane, Queue, Receive, Session, State } from "./state.ts";
 import type { Taker } from "./state.ts";
 import type { Bytes } from "./store.ts";
+import { enlistSubscription } from "./subscriptions.ts";
 import { deadlineAfter } from "./timers.ts";
+import { decodeTopic } from "./topic-codec.ts";
+import type { Topic } from "./topic.ts";
 import { NewerRules } from "./version.ts";
 
 export class Loader {
   private readonly state: State;
   private readonly queues = new Map<number, Queue>();
+  private readonly topics = new Map<number, Topic>();
+  private readonly belongings: [Queue, Belonging][] = [];
   private readonly takers: Taker[] = [];
   private readonly ready: Lane[] = [];
   private last: Bytes = "";
@@ -57,7 +64,10 @@ export class Loader {
         this.lane(key, value);
         return;
       case family.flight:
-        this.flight(readU32(key, 1), readU48(key, 5), value);
+        this.flight(readU32(key, 1), readU48(key, 5), key.slice(11), value);
+        return;
+      case family.topic:
+        this.topic(readU32(key, 1), value);
         return;
       default:
         throw new NewerRules("a row of an unknown family");
@@ -66,13 +76,15 @@ export class Loader {
 
   finish(): Machine {
     const state = this.state;
+    if (this.last !== "") state.agenda.forget();
     this.ready.sort((a, b) => a.ticket - b.ticket);
     for (const lane of this.ready) lane.queue.ready.push(lane);
     this.takers.sort((a, b) => a.ticket - b.ticket);
-    for (const taker of this.takers) taker.queue.takers.push(taker);
+    for (const taker of this.takers) ringOf(taker).push(taker);
     for (const queue of this.queues.values()) {
       for (const lane of queue.lanes.values()) this.settleLane(queue, lane);
     }
+    for (const [queue, belonging] of this.belongings) this.belong(queue, belonging);
     return new Machine(state);
   }
 
@@ -80,6 +92,7 @@ export class Loader {
   private settleLane(queue: Queue, lane: Lane): void {
     queue.messages += lane.messages;
     queue.bytes += lane.bytes;
+    queue.delayed += (lane.blocked?.size ?? 0) + (lane.pool?.delayed ?? 0);
     if (lane.messages > 0) queue.activeKeys++;
     else this.state.idle.push(lane);
     assert(hasSomethingToGrant(lane) === lane.ticket > 0, "L4: a lane's ticket");
@@ -100,12 +113,35 @@ export class Loader {
   }
 
   private queue(id: number, value: Uint8Array): void {
-    const queue = rows.decodeQueue(
+    const { queue, belonging } = rows.decodeQueue(
       value,
       (name, createdAt, options) => new Queue(id, name, options, createdAt),
     );
     this.queues.set(id, queue);
     this.state.queues.set(queue.name, queue);
+    this.state.queuesById.set(id, queue);
+    if (belonging.owner > 0 || belonging.topic > 0) this.belongings.push([queue, belonging]);
+  }
+
+  private topic(id: number, value: Uint8Array): void {
+    const topic = decodeTopic(id, value);
+    this.topics.set(id, topic);
+    this.state.topics.set(topic.name, topic);
+    expectAging(this.state, topic);
+  }
+
+  /** Queues come before the sessions and the topics to which they belong. */
+  private belong(queue: Queue, { owner, topic: id, filter, position, startTime }: Belonging): void {
+    if (owner > 0) {
+      queue.owner = this.sessionOf(owner);
+      queue.owner.queues.add(queue);
+    }
+    if (id === 0) return;
+    const topic = this.topics.get(id);
+    assert(topic !== undefined, "a subscription to a topic that is not there");
+    queue.subscription = { topic, filter, position, startTime, stalled: false };
+    enlistSubscription(topic, queue);
+    if (position > 0) this.state.catchingUp.add(queue);
   }
 
   private session(id: number, value: Uint8Array): void {
@@ -125,19 +161,23 @@ export class Loader {
   }
 
   private consumer(sessionId: number, id: number, value: Uint8Array): void {
-    const { queue, credit, leaseMs, ticket } = rows.decodeConsumer(value);
+    const { queue, credit, leaseMs, ticket, wish } = rows.decodeConsumer(value);
     const session = this.sessionOf(sessionId);
     const consumer = new Consumer(session, id, this.queueNamed(queue), credit, leaseMs);
     consumer.ticket = ticket;
+    consumer.creditBytes = wish.bytes;
+    consumer.keys = wish.keys;
     enlist(consumer);
     if (ticket > 0) this.takers.push(consumer);
   }
 
   private receive(sessionId: number, sequence: number, value: Uint8Array): void {
-    const { queue, maxMessages, leaseMs, deadline, ticket } = rows.decodeReceive(value);
+    const { queue, maxMessages, leaseMs, deadline, ticket, wish } = rows.decodeReceive(value);
     const session = this.sessionOf(sessionId);
     const call = new Receive(session, sequence, this.queueNamed(queue), maxMessages, leaseMs);
     call.ticket = ticket;
+    call.maxBytes = wish.bytes;
+    call.keys = wish.keys;
     call.stored = true;
     adopt(this.state, call);
     this.state.timers.set(call, deadline);
@@ -151,7 +191,7 @@ export class Loader {
     const reader = new ByteReader(value);
     rows.readLane(reader, lane);
     // Idle lanes beyond the limit stay in the store, to be read when they are needed.
-    const idle = queue.pool === undefined && reader.done && lane.messages === 0;
+    const idle = !queue.unordered && reader.done && lane.messages === 0;
     if (idle && ++this.idle > this.state.limits.lanesResidentMax) return;
     queue.lanes.set(name, lane);
     while (!reader.done) this.addFlight(new Flight(lane, reader.int()), reader);
@@ -160,8 +200,8 @@ export class Loader {
 
   private idle = 0;
 
-  private flight(queueId: number, keySeq: number, value: Uint8Array): void {
-    const lane = this.queueOf(queueId).lanes.get("");
+  private flight(queueId: number, keySeq: number, subLane: Bytes, value: Uint8Array): void {
+    const lane = this.queueOf(queueId).lanes.get(subLane);
     assert(lane !== undefined, "a flight without a lane");
     const flight = new Flight(lane, keySeq);
     flight.stored = true;
@@ -173,7 +213,7 @@ export class Loader {
     const lane = flight.lane;
     addFlight(lane, flight);
     count(flight, flight.state, 1);
-    if (flight.state === flightState.again) lane.queue.pool?.again.push(flight.keySeq);
+    if (flight.state === flightState.again) lane.pool?.again.push(flight.keySeq);
     if (flight.state === flightState.leased) this.lease(flight, this.sessionOf(sessionId));
     const waits = flight.state === flightState.leased || flight.state === flightState.retrying;
     if (waits) this.state.timers.set(flight, flight.deadline);
@@ -185,6 +225,7 @@ export class Loader {
     if (consumer?.queue !== flight.lane.queue) return;
     flight.consumer = consumer;
     consumer.inUse++;
+    consumer.bytesInUse += flight.bytes;
   }
 
   private queueOf(id: number): Queue {

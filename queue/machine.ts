@@ -11,30 +11,36 @@
 //       version is refused, on every node alike; a version that this release does not know throws (G5).
 //   M7. The digests of the last few whole multiples of checkpointEvery are kept, for comparison at an equal index (R9).
 
+import type { DueRange } from "./agenda.ts";
 import { recall, remember } from "./answers.ts";
 import { assert } from "./assert.ts";
+import { firstByName, type NamePage } from "./by-name.ts";
+import { QueueView, sessionsConsuming, stalledQueues, type StalledQueue } from "./browse.ts";
+import { canCatchUp, catchUp, missingToCatchUp } from "./catch-up.ts";
 import type { LogRecord } from "./codec.ts";
 import { kindNumber } from "./command-codec.ts";
 import type { Answer, Command, Grant, LogPosition, Origin, QueueInfo } from "./command.ts";
-import type { Reply, StoredMessage } from "./command.ts";
-import { subscribe, unsubscribe } from "./consumers.ts";
-import { enqueue, enqueueBatch } from "./enqueue.ts";
+import type { MessageRef, StoredMessage, TopicInfo } from "./command.ts";
+import { carryOutDue, missingToCarryOut } from "./due.ts";
+import { execute } from "./execute.ts";
 import { grantOf, match } from "./grants.ts";
+import { historyOf } from "./history.ts";
+import { keySeqOutside, subLaneNumber, under, type KeyRange, type MessagePlace } from "./keys.ts";
 import { evictIdleLanes } from "./lanes.ts";
 import { missingForCommand, missingForTimers } from "./missing.ts";
 import { defaultLimits, standardRules, type Limits, type Rules } from "./options.ts";
-import { createQueue, deleteQueue, describe, updateQueue } from "./queues.ts";
-import { completeReceive, receive } from "./receive.ts";
-import { done, needsSession } from "./refusal.ts";
-import { admit, attach, endSession, expired, fireSession } from "./session.ts";
-import { leasesOf, openSession, showLife } from "./session.ts";
-import { fireFlight, settleLease } from "./settle.ts";
+import { describe } from "./queues.ts";
+import { completeReceive } from "./receive.ts";
+import { done } from "./refusal.ts";
+import { trimAged } from "./retention.ts";
+import { admit, expired, fireSession, leasesOf } from "./session.ts";
+import { fireFlight } from "./settle.ts";
 import { Flight, Receive, Session, State, type Checkpoint, type Effects } from "./state.ts";
-import type { Bytes, Write } from "./store.ts";
+import type { Bytes, Row, Write } from "./store.ts";
 import { takeWrites } from "./take-writes.ts";
 import type { Timer } from "./timers.ts";
+import { describeTopic } from "./topics.ts";
 import { reasonNumber } from "./value-codec.ts";
-import { raiseVersion, refusalByVersion } from "./version.ts";
 
 export const leaseClockStepMaxMs = 2000;
 
@@ -79,20 +85,43 @@ export class Machine {
   /** A guess at the rows that a whole entry needs, to read them at once. Misses are found by the exact methods. */
   hint(records: readonly LogRecord[]): readonly Bytes[] {
     const rows = new Set<Bytes>();
-    for (const { command } of records) {
-      for (const row of missingForCommand(this.state, command)) rows.add(row);
+    for (const { origin, command } of records) {
+      for (const row of missingForCommand(this.state, command, origin)) rows.add(row);
     }
     return [...rows];
   }
 
-  /** Rows that begin needs. Provide them and ask again, until there is none. */
+  /** A part of the store that begin needs to know in order: read it, provideDue, and ask again, until there is none. */
+  missingDue(at: LogPosition): DueRange | undefined {
+    return this.state.agenda.missing(this.clusterTimeAt(at));
+  }
+
+  /** The same, whatever the time: for whoever has just opened a store. Without it the first entry asks. */
+  firstDue(): DueRange | undefined {
+    return this.state.agenda.first();
+  }
+
+  /** The keys of that range in the store, in order: all of them, or as many as its limit. */
+  provideDue(rows: readonly Bytes[]): void {
+    this.state.agenda.provide(rows);
+  }
+
+  /** Rows that begin needs, when no part of the agenda is missing. Provide them and ask again, until there is none. */
   missingToBegin(at: LogPosition): readonly Bytes[] {
-    return missingForTimers(this.state, this.leaseClockAt(at));
+    const state = this.state;
+    const clusterTime = this.clusterTimeAt(at);
+    const forTimers = missingForTimers(state, this.leaseClockAt(at));
+    // As nearly always.
+    if (state.catchingUp.size === 0 && !state.agenda.isDue(clusterTime)) return forTimers;
+    const missing = new Set(forTimers);
+    missingToCarryOut(state, clusterTime, missing);
+    missingToCatchUp(state, missing);
+    return [...missing];
   }
 
   /** Rows that this command needs, right before its apply. Provide them and ask again, until there is none. */
-  missing(command: Command): readonly Bytes[] {
-    return missingForCommand(this.state, command);
+  missing(origin: Origin, command: Command): readonly Bytes[] {
+    return missingForCommand(this.state, command, origin);
   }
 
   /** What the store has in a row; undefined: nothing. Holds until the end of the entry. */
@@ -113,6 +142,9 @@ export class Machine {
     state.entry = { index: at.index, time: state.clusterTime };
     state.digest.mix(at.index);
     state.digest.mix(state.clusterTime);
+    catchUp(state);
+    trimAged(state);
+    carryOutDue(state);
     state.timers.advance(leaseClock, this.fire);
     match(state);
   }
@@ -149,19 +181,22 @@ export class Machine {
 
   // After apply.
 
-  /** Whether grants are gathered for takeEffects: a leader wants them, a follower saves the work. Decides nothing. */
+  /** Whether grants and events are gathered for takeEffects: a leader wants them, a follower saves the work. Decides nothing. */
   set collectGrants(on: boolean) {
     this.state.collectGrants = on;
-    if (!on) this.state.grants = [];
+    if (on) return;
+    this.state.grants = [];
+    this.state.events = [];
   }
 
   /** What happened since the last call. Only the leader acts on it; everyone must take it, to let go of it. */
   takeEffects(): Effects {
-    const { grants, completions, endedSessions } = this.state;
+    const { grants, completions, endedSessions, events } = this.state;
     if (grants.length > 0) this.state.grants = [];
     if (completions.length > 0) this.state.completions = [];
     if (endedSessions.length > 0) this.state.endedSessions = [];
-    return { grants, completions, endedSessions };
+    if (events.length > 0) this.state.events = [];
+    return { grants, completions, endedSessions, events };
   }
 
   /** Every change since the last call, as one atomic batch with the applied index (M5). One batch is out at a time. */
@@ -173,12 +208,13 @@ export class Machine {
   /** The last batch is in the store. */
   writesStored(): void {
     this.state.rows.stored();
+    this.state.history.stored();
     evictIdleLanes(this.state);
   }
 
   /** Roughly what waits to be stored, the batch being written included. */
   get writeBehindBytes(): number {
-    return this.state.rows.bytes;
+    return this.state.rows.bytes + this.state.history.bytes;
   }
 
   /** Whether a batch is out. */
@@ -220,10 +256,27 @@ export class Machine {
     return this.state.rules.versionMax;
   }
 
-  /** Milliseconds of the lease clock until something is due; undefined: nothing is. */
+  /** Milliseconds until something is due, by the lease clock or by cluster time; undefined: nothing is. */
   nextDeadline(): number | undefined {
-    const next = this.state.timers.next();
-    return next === undefined ? undefined : Math.max(0, next - this.state.leaseClock);
+    if (canCatchUp(this.state)) return 0;
+    const { timers, agenda, leaseClock, clusterTime } = this.state;
+    const next = Math.min(
+      (timers.next() ?? Infinity) - leaseClock,
+      (agenda.next() ?? Infinity) - clusterTime,
+    );
+    return next === Infinity ? undefined : Math.max(0, next);
+  }
+
+  /** Where the history of a message lies (history.ts decodes it); undefined: there is no such queue. */
+  historyRange(ref: MessageRef): KeyRange | undefined {
+    const message = historyOf(this.state, ref);
+    return message === undefined ? undefined : under(message);
+  }
+
+  /** Rows of that range that the store may not have yet, oldest first. What was dropped is in the store until the next batch is. */
+  pendingHistory(ref: MessageRef): readonly Row[] {
+    const message = historyOf(this.state, ref);
+    return message === undefined ? [] : this.state.history.rowsOf(message);
   }
 
   queueInfo(name: string): QueueInfo | undefined {
@@ -231,9 +284,48 @@ export class Machine {
     return queue === undefined ? undefined : describe(queue);
   }
 
-  listQueues(): readonly QueueInfo[] {
-    const queues = [...this.state.queues.values()].map(describe);
-    return queues.sort((a, b) => (a.name < b.name ? -1 : 1));
+  hasQueue(name: string): boolean {
+    return this.state.queues.has(name);
+  }
+
+  /** The queue with this number, as message ids name it. */
+  queueNameOf(id: number): string | undefined {
+    return this.state.queuesById.get(id)?.name;
+  }
+
+  /** Where a message lies in the rows → as it is named outside: sub-lanes are not told (keys.ts). */
+  placeOutside(place: MessagePlace): MessagePlace {
+    if (this.state.queuesById.get(place.queueId)?.unordered !== true) return place;
+    const keySeq = keySeqOutside(subLaneNumber(place.lane), place.keySeq);
+    return { queueId: place.queueId, lane: "", keySeq };
+  }
+
+  /** What is in a queue, for looking (browse.ts); undefined: there is none of this name. */
+  browse(name: string): QueueView | undefined {
+    const queue = this.state.queues.get(name);
+    return queue === undefined ? undefined : new QueueView(this.state, queue);
+  }
+
+  sessionsConsuming(name: string): readonly number[] {
+    const queue = this.state.queues.get(name);
+    return queue === undefined ? [] : sessionsConsuming(queue);
+  }
+
+  stalledQueues(): readonly StalledQueue[] {
+    return stalledQueues(this.state);
+  }
+
+  listQueues(page: NamePage = {}): readonly QueueInfo[] {
+    return firstByName(this.state.queues.values(), page).map(describe);
+  }
+
+  topicInfo(name: string): TopicInfo | undefined {
+    const topic = this.state.topics.get(name);
+    return topic === undefined ? undefined : describeTopic(topic);
+  }
+
+  listTopics(page: NamePage = {}): readonly TopicInfo[] {
+    return firstByName(this.state.topics.values(), page).map(describeTopic);
   }
 
   sessionInfo(id: number): SessionInfo | undefined {
@@ -304,7 +396,7 @@ export class Machine {
   private run(entry: LogPosition, origin: Origin, command: Command): Answer | undefined {
     const state = this.state;
     if (origin.session === 0) {
-      return { index: entry.index, reply: this.execute(undefined, 0, command) ?? done };
+      return { index: entry.index, reply: execute(state, undefined, 0, command) ?? done };
     }
     const session = state.sessions.get(origin.session);
     if (session === undefined) return { index: entry.index, reply: expired };
@@ -313,7 +405,7 @@ export class Machine {
     if (admission !== "run") {
       return "index" in admission ? admission : { index: entry.index, reply: admission };
     }
-    const reply = this.execute(session, origin.sequence, command);
+    const reply = execute(state, session, origin.sequence, command);
     if (reply === undefined) return undefined;
     if (origin.sequence === 0) return { index: entry.index, reply };
     return remember(state, session, origin.sequence, reply);
@@ -330,66 +422,6 @@ export class Machine {
     return recall(call.session, origin.sequence);
   }
 
-  /** The one switch. undefined: a receive that waits. */
-  private execute(
-    session: Session | undefined,
-    sequence: number,
-    command: Command,
-  ): Reply | undefined {
-    const state = this.state;
-    const tooOld = refusalByVersion(state, command.kind);
-    if (tooOld !== undefined) return tooOld;
-    switch (command.kind) {
-      case "enqueue":
-        return enqueue(state, command.queue, command.message);
-      case "enqueue-batch":
-        return enqueueBatch(state, command.queue, command.messages);
-      case "settle":
-        return settleLease(state, command.lease, command.settlement);
-      case "receive":
-        return session === undefined ? needsSession() : receive(state, session, sequence, command);
-      case "subscribe":
-        return session === undefined ? needsSession() : subscribe(state, session, command);
-      case "unsubscribe":
-        return session === undefined
-          ? needsSession()
-          : unsubscribe(state, session, command.consumer);
-      case "open-session":
-        return openSession(state, command.name, command.ttlMs);
-      case "keep-alive":
-        return this.keepAlive(command.sessions);
-      case "attach":
-      case "detach":
-        return session === undefined
-          ? needsSession()
-          : attach(state, session, command.kind === "attach");
-      case "close-session":
-        if (session === undefined) return needsSession();
-        endSession(state, session);
-        return done;
-      case "create-queue":
-        return createQueue(state, command.name, command.options);
-      case "update-queue":
-        return updateQueue(state, command.name, command.revision, command.changes);
-      case "delete-queue":
-        return deleteQueue(state, command.name, command.revision, command.ifEmpty);
-      case "refuse":
-        return { kind: "refused", refusal: command.refusal };
-      case "tick":
-        return done;
-      case "raise-version":
-        return raiseVersion(state, command.version);
-    }
-  }
-
-  private keepAlive(ids: readonly number[]): Reply {
-    for (const id of ids) {
-      const session = this.state.sessions.get(id);
-      if (session !== undefined) showLife(this.state, session);
-    }
-    return done;
-  }
-
   private mixReply({ index, reply }: Answer): void {
     const digest = this.state.digest;
     digest.mix(index);
@@ -397,5 +429,13 @@ export class Machine {
     else if (reply.kind === "settled") digest.mix(reply.already ? 2 : 1);
     else if (reply.kind === "session-opened") digest.mix(reply.session);
     else if (reply.kind === "queue") digest.mix(reply.queue.revision);
+    else if (reply.kind === "committed") digest.mix(reply.messages.length);
+    else if (reply.kind === "items-enqueued") {
+      for (const item of reply.items)
+        digest.mix("reason" in item ? reasonNumber(item.reason) + 16 : 1);
+    } else if (reply.kind === "topic") digest.mix(reply.topic.revision);
+    else if (reply.kind === "resolved") digest.mix(reply.keySeq);
+    else if (reply.kind === "redriven") digest.mix(reply.moved);
+    else if (reply.kind === "purged") digest.mix(reply.messages);
   }
 }

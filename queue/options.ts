@@ -3,8 +3,8 @@
 
 import type { Ordering, QueueOptions, Refusal } from "./command.ts";
 import { refusal } from "./refusal.ts";
-import { optionNames } from "./value-codec.ts";
-import { rulesVersionMax, type CommandsSince } from "./version.ts";
+import { optionNames } from "./option-codec.ts";
+import { commandsSince, rulesVersionMax, type CommandsSince } from "./version.ts";
 
 /** Bounds of single values, for whoever checks them at the door. */
 export const bounds = {
@@ -18,6 +18,11 @@ export const bounds = {
   maxAttemptsMax: 1_000_000,
   /** Grants that one consumer or receive may hold: also the most that one command can cause for one of them. */
   creditMax: 10_000,
+  priorityMax: 9,
+  /** How far ahead a delay or an expiry may lie. */
+  aheadMsMax: 366 * 24 * 60 * 60 * 1000,
+  /** Keys that one consumer or receive may be after. */
+  keysWantedMax: 100,
   batchMessagesMax: 10_000,
   errorTextMax: 4096,
 } as const;
@@ -28,12 +33,29 @@ export const bounds = {
  */
 export interface Rules {
   readonly queuesMax: number;
+  readonly topicsMax: number;
+  /** All of them get a message in the entry that publishes it. */
+  readonly subscriptionsPerTopicMax: number;
   readonly sessionsMax: number;
   /** Commands of one session whose answers the client has not yet said to have. */
   readonly rememberedAnswersMax: number;
   readonly pendingReceivesMax: number;
   readonly consumersPerSessionMax: number;
+  /** Of one queue, those that want some keys only: each is looked at whenever something changes there. */
+  readonly selectiveTakersMax: number;
+  /** What a topic retains goes in blocks: whole, or not at all. */
+  readonly topicBlockMessagesMax: number;
+  readonly topicBlockBytesMax: number;
+  readonly topicBlocksMax: number;
+  /** What a subscription that catches up looks at in one entry, and how many of them do so. */
+  readonly catchUpMessagesMax: number;
+  readonly catchUpBytesMax: number;
+  readonly catchUpSubscriptionsMax: number;
   readonly retryAfterMs: number;
+  /** Runs of key_seqs of one lane that are gone, and that are held back. */
+  readonly spansPerLaneMax: number;
+  /** What is carried out of the agenda at the beginning of one entry. */
+  readonly dueRowsPerEntryMax: number;
   /** The newest version of the rules that is known here, and from which on a command may be used (version.ts). */
   readonly versionMax: number;
   readonly commandsSince: CommandsSince;
@@ -41,19 +63,32 @@ export interface Rules {
 
 export const standardRules: Rules = {
   queuesMax: 200_000,
+  topicsMax: 10_000,
+  subscriptionsPerTopicMax: 1000,
   sessionsMax: 100_000,
   rememberedAnswersMax: 65_536,
   pendingReceivesMax: 100_000,
   consumersPerSessionMax: 10_000,
+  selectiveTakersMax: 1000,
+  topicBlockMessagesMax: 1000,
+  topicBlockBytesMax: 1024 * 1024,
+  topicBlocksMax: 4096,
+  catchUpMessagesMax: 256,
+  catchUpBytesMax: 1024 * 1024,
+  catchUpSubscriptionsMax: 8,
   retryAfterMs: 1000,
+  spansPerLaneMax: 1000,
+  dueRowsPerEntryMax: 1000,
   versionMax: rulesVersionMax,
-  commandsSince: {},
+  commandsSince,
 };
 
 /** Limits of one node's memory: without influence on any outcome. */
 export interface Limits {
   /** Lanes kept in memory although they have no messages. */
   readonly lanesResidentMax: number;
+  /** Of what is to happen at a cluster time: so much at least is kept in memory, twice as much at most (agenda.ts). Default 10,000. */
+  readonly agendaRowsMax?: number;
 }
 
 export const defaultLimits: Limits = { lanesResidentMax: 200_000 };
@@ -73,6 +108,13 @@ export function defaultOptions(ordering: Ordering = "key", deadLetterQueue = "")
     maxMessageBytes: bounds.messageBytesDefault,
     paused: false,
     labels: {},
+    messageTtlMs: 0,
+    onExpiry: "refuse",
+    dedupWindowMs: 0,
+    orderedDelay: "reject",
+    maxMessagesPerKey: 0,
+    maxBytesPerKey: 0,
+    historyMs: 0,
   };
 }
 
@@ -90,6 +132,17 @@ export function optionsRefusal(name: string, options: QueueOptions): Refusal | u
   }
   if (!(retry.multiplier >= 1)) {
     return malformed("retry.multiplier", `retry.multiplier ${retry.multiplier} is below 1`);
+  }
+  const { messageTtlMs, onExpiry, ordering } = options;
+  if (messageTtlMs > 0 && onExpiry === "refuse") {
+    return malformed("message_ttl_ms", "message_ttl_ms needs on_expiry: DEAD_LETTER or DISCARD");
+  }
+  if (onExpiry === "dead-letter" && deadLetterQueue === "") {
+    return malformed("dead_letter_queue", "on_expiry DEAD_LETTER needs a dead_letter_queue");
+  }
+  if (ordering !== "key" && (options.maxMessagesPerKey > 0 || options.maxBytesPerKey > 0)) {
+    const field = options.maxMessagesPerKey > 0 ? "max_messages_per_key" : "max_bytes_per_key";
+    return malformed(field, `${field} needs ordering KEY`);
   }
   if (options.maxInFlightPerKey < 1) {
     return malformed("max_in_flight_per_key", "max_in_flight_per_key is below 1");

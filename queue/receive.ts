@@ -4,10 +4,12 @@
 
 import { remember } from "./answers.ts";
 import type { Reply } from "./command.ts";
+import { keysRefusal } from "./consumers.ts";
 import { bounds } from "./options.ts";
 import { noQueue, refused } from "./refusal.ts";
 import { Receive, type Session, type State } from "./state.ts";
 import { joinRing } from "./grants.ts";
+import type { Bytes } from "./store.ts";
 import { deadlineAfter } from "./timers.ts";
 
 /** What a receive asks for: the command's fields. */
@@ -16,6 +18,8 @@ export interface ReceiveRequest {
   readonly maxMessages: number;
   readonly maxWaitMs: number;
   readonly leaseMs: number;
+  readonly maxBytes?: number;
+  readonly keys?: readonly Bytes[];
 }
 
 /** undefined: it is in the ring now; matching comes next, and then settleWait. */
@@ -33,11 +37,16 @@ export function receive(
   if (request.maxMessages < 1 || request.maxMessages > bounds.creditMax) {
     return refused("MALFORMED", `max_messages must be 1 to ${bounds.creditMax}`, "max_messages");
   }
+  const keys = request.keys ?? [];
+  const wrong = keysRefusal(state, queue, keys);
+  if (wrong !== undefined) return { kind: "refused", refusal: wrong };
   if (state.receives >= state.rules.pendingReceivesMax) {
     const text = `${state.receives} receives wait already`;
     return refused("TOO_MANY_IN_FLIGHT", text, "", state.rules.retryAfterMs);
   }
   const call = new Receive(session, sequence, queue, request.maxMessages, request.leaseMs);
+  call.maxBytes = request.maxBytes ?? 0;
+  call.keys = keys;
   adopt(state, call);
   joinRing(state, call);
   state.timers.set(call, deadlineAfter(state.leaseClock, request.maxWaitMs));

@@ -1,8 +1,10 @@
 // Values of rows. Keys are in keys.ts; what a key says is not said again in its value.
 
+import { readAnswer, writeAnswer } from "./answer-codec.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import type { DeadLetter, Grant, StoredMessage } from "./command.ts";
+import type { DeadLetter, Filter, Grant, StoredMessage } from "./command.ts";
+import { matchesAll } from "./filter.ts";
 import type {
   AnswerBlock,
   Consumer,
@@ -16,7 +18,16 @@ import type {
   State,
 } from "./state.ts";
 import { standardRules } from "./options.ts";
-import { readAnswer, readOptions, writeAnswer, writeOptions } from "./value-codec.ts";
+import { Spans } from "./spans.ts";
+import type { Bytes } from "./store.ts";
+import { readFilter, writeFilter } from "./topic-codec.ts";
+import {
+  hasOldOptionsOnly,
+  readNewOptions,
+  readOptions,
+  writeNewOptions,
+  writeOptions,
+} from "./option-codec.ts";
 import { NewerRules } from "./version.ts";
 
 /**
@@ -33,7 +44,15 @@ const ends: readonly Grant["redelivery"][] = [
   "lease-expired",
   "session-ended",
 ];
-const deadLetterCauses: readonly DeadLetter["cause"][] = ["exhausted", "rejected"];
+const deadLetterCauses: readonly DeadLetter["cause"][] = [
+  "exhausted",
+  "rejected",
+  "expired",
+  "skipped",
+];
+
+/** The mark of a message: its cause in a dead-letter queue, 0 for none; and whether its times and its priority follow. */
+const messageMark = { cause: 0x0f, extras: 0x80 } as const;
 
 export function encodeMessage(writer: ByteWriter, message: StoredMessage): void {
   writer.int(message.seq);
@@ -41,14 +60,21 @@ export function encodeMessage(writer: ByteWriter, message: StoredMessage): void 
   writer.int(message.enqueuedAt);
   writer.byteString(message.key);
   const deadLetter = message.deadLetter;
+  const { notBefore, expiresAt, priority } = message;
+  const extras = notBefore > 0 || expiresAt > 0 || priority > 0 ? messageMark.extras : 0;
   if (deadLetter === undefined) {
-    writer.u8(0);
+    writer.u8(extras);
   } else {
-    writer.u8(1 + deadLetterCauses.indexOf(deadLetter.cause));
+    writer.u8(extras + 1 + deadLetterCauses.indexOf(deadLetter.cause));
     writer.int(deadLetter.attempts);
     writer.text(deadLetter.error);
     writer.text(deadLetter.queue);
     writer.byteString(deadLetter.messageId);
+  }
+  if (extras > 0) {
+    writer.int(notBefore);
+    writer.int(expiresAt);
+    writer.int(priority);
   }
   writer.raw(message.content);
 }
@@ -60,12 +86,18 @@ export function decodeMessage(value: Uint8Array): StoredMessage {
   const logIndex = reader.int();
   const enqueuedAt = reader.int();
   const key = reader.byteString();
-  const deadLetter = readDeadLetter(reader);
-  return { seq, logIndex, enqueuedAt, key, deadLetter, content: reader.rest() };
+  const mark = reader.u8();
+  const deadLetter = readDeadLetter(reader, mark & messageMark.cause);
+  const times =
+    (mark & messageMark.extras) === 0
+      ? noTimes
+      : { notBefore: reader.int(), expiresAt: reader.int(), priority: reader.int() };
+  return { seq, logIndex, enqueuedAt, key, deadLetter, ...times, content: reader.rest() };
 }
 
-function readDeadLetter(reader: ByteReader): DeadLetter | undefined {
-  const mark = reader.u8();
+const noTimes = { notBefore: 0, expiresAt: 0, priority: 0 };
+
+function readDeadLetter(reader: ByteReader, mark: number): DeadLetter | undefined {
   if (mark === 0) return undefined;
   const cause = deadLetterCauses[mark - 1];
   if (cause === undefined) throw new Error("queue: an unknown cause of a dead letter");
@@ -141,29 +173,109 @@ export function encodeQueue(writer: ByteWriter, queue: Queue): void {
   writer.int(queue.redelivered.release);
   writer.int(queue.redelivered.leaseExpired);
   writer.int(queue.redelivered.sessionEnded);
+  if (isPlain(queue)) return;
+  writeNewOptions(writer, queue.options);
+  for (const value of newCounters(queue)) writer.int(value);
+  writeBelonging(writer, queue);
+}
+
+/** Nothing of version 2 was ever used: the row ends here, as it did before. */
+function isPlain(queue: Queue): boolean {
+  const belongs = queue.owner !== undefined || queue.subscription !== undefined;
+  return (
+    !belongs && hasOldOptionsOnly(queue.options) && newCounters(queue).every((one) => one === 0)
+  );
+}
+
+function newCounters(queue: Queue): readonly number[] {
+  const { expired, cancelled, skipped, redriven, deduplicated, pausedKeys } = queue;
+  return [expired, cancelled, skipped, redriven, deduplicated, pausedKeys];
+}
+
+/** Of a temporary queue its session, of a subscription its topic; other queues end before. */
+function writeBelonging(writer: ByteWriter, { owner, subscription }: Queue): void {
+  if (owner === undefined && subscription === undefined) return;
+  writer.int(owner?.id ?? 0);
+  if (subscription === undefined) return;
+  writer.int(subscription.topic.id);
+  writeFilter(writer, subscription.filter);
+  writer.int(subscription.position);
+  writer.int(subscription.startTime);
+}
+
+/** What a queue belongs to, by id: session 0 and topic 0 for none. */
+export interface Belonging {
+  readonly owner: number;
+  readonly topic: number;
+  readonly filter: Filter;
+  readonly position: number;
+  readonly startTime: number;
+}
+
+function readBelonging(reader: ByteReader): Belonging {
+  const owner = reader.done ? 0 : reader.int();
+  if (reader.done) return { owner, topic: 0, filter: matchesAll, position: 0, startTime: 0 };
+  const [topic, filter] = [reader.int(), readFilter(reader)];
+  return { owner, topic, filter, position: reader.int(), startTime: reader.int() };
 }
 
 /** `make` gets what cannot change; the rest is filled in. Counters of what is in memory come from the lanes. */
 export function decodeQueue(
   value: Uint8Array,
   make: (name: string, createdAt: number, options: Queue["options"]) => Queue,
-): Queue {
+): { readonly queue: Queue; readonly belonging: Belonging } {
   const reader = new ByteReader(value);
   const name = reader.text();
   const createdAt = reader.int();
-  const queue = make(name, createdAt, readOptions(reader));
-  queue.revision = reader.int();
-  queue.lanesKnown = reader.int();
-  queue.enqueued = reader.int();
-  queue.acked = reader.int();
-  queue.deadLettered = reader.int();
-  queue.discarded = reader.int();
-  queue.redelivered.nack = reader.int();
-  queue.redelivered.release = reader.int();
-  queue.redelivered.leaseExpired = reader.int();
-  queue.redelivered.sessionEnded = reader.int();
-  return queue;
+  const options = readOptions(reader);
+  const totals = readTotals(reader);
+  const queue = make(
+    name,
+    createdAt,
+    reader.done ? options : { ...options, ...readNewOptions(reader) },
+  );
+  Object.assign(queue, totals.plain);
+  Object.assign(queue.redelivered, totals.redelivered);
+  if (!reader.done) readNewCounters(reader, queue);
+  return { queue, belonging: readBelonging(reader) };
 }
+
+function readTotals(reader: ByteReader) {
+  return {
+    plain: {
+      revision: reader.int(),
+      lanesKnown: reader.int(),
+      enqueued: reader.int(),
+      acked: reader.int(),
+      deadLettered: reader.int(),
+      discarded: reader.int(),
+    },
+    redelivered: {
+      nack: reader.int(),
+      release: reader.int(),
+      leaseExpired: reader.int(),
+      sessionEnded: reader.int(),
+    },
+  };
+}
+
+function readNewCounters(reader: ByteReader, queue: Queue): void {
+  queue.expired = reader.int();
+  queue.cancelled = reader.int();
+  queue.skipped = reader.int();
+  queue.redriven = reader.int();
+  queue.deduplicated = reader.int();
+  queue.pausedKeys = reader.int();
+}
+
+/** In the byte of how the last settlement was: what follows that is rarely there. */
+const laneMark = {
+  settledBy: 0x0f,
+  paused: 0x10,
+  gone: 0x20,
+  blocked: 0x40,
+  delayed: 0x80,
+} as const;
 
 export function encodeLane(writer: ByteWriter, lane: Lane): void {
   writer.int(lane.cursor);
@@ -172,8 +284,18 @@ export function encodeLane(writer: ByteWriter, lane: Lane): void {
   writer.int(lane.ticket);
   writer.int(lane.settledSeq);
   writer.int(lane.settledToken);
-  writer.u8(lane.settledBy);
-  if (lane.queue.pool !== undefined) return;
+  const delayed = lane.pool?.delayed ?? 0;
+  writer.u8(
+    lane.settledBy +
+      (lane.paused ? laneMark.paused : 0) +
+      (lane.gone === undefined ? 0 : laneMark.gone) +
+      (lane.blocked === undefined ? 0 : laneMark.blocked) +
+      (delayed === 0 ? 0 : laneMark.delayed),
+  );
+  lane.gone?.write(writer);
+  lane.blocked?.write(writer);
+  if (delayed > 0) writer.int(delayed);
+  if (lane.pool !== undefined) return;
   for (let flight = lane.firstFlight; flight !== undefined; flight = flight.nextOfLane) {
     writer.int(flight.keySeq);
     encodeFlight(writer, flight);
@@ -188,11 +310,20 @@ export function readLane(reader: ByteReader, lane: Lane): void {
   lane.ticket = reader.int();
   lane.settledSeq = reader.int();
   lane.settledToken = reader.int();
-  lane.settledBy = reader.u8() as SettledBy;
+  const mark = reader.u8();
+  lane.settledBy = (mark & laneMark.settledBy) as SettledBy;
+  lane.paused = (mark & laneMark.paused) !== 0;
+  if ((mark & laneMark.gone) !== 0) lane.gone = Spans.read(reader);
+  if ((mark & laneMark.blocked) !== 0) lane.blocked = Spans.read(reader);
+  if ((mark & laneMark.delayed) !== 0 && lane.pool !== undefined) lane.pool.delayed = reader.int();
 }
 
+/** The first byte of a flight: its state, whether its time has ended, and whether a field follows that is rarely there. */
+const flightMark = { state: 0x0f, expired: 0x40, bytes: 0x80 } as const;
+
 export function encodeFlight(writer: ByteWriter, flight: Flight): void {
-  writer.u8(flight.state);
+  const expired = flight.expired ? flightMark.expired : 0;
+  writer.u8(flight.state + expired + (flight.bytes > 0 ? flightMark.bytes : 0));
   writer.u8(ends.indexOf(flight.ended));
   writer.int(flight.token);
   writer.int(flight.attempts);
@@ -202,11 +333,14 @@ export function encodeFlight(writer: ByteWriter, flight: Flight): void {
   writer.int(flight.session?.id ?? 0);
   writer.int(flight.consumerId);
   writer.text(flight.error);
+  if (flight.bytes > 0) writer.int(flight.bytes);
 }
 
 /** Fills in a flight and returns the id of the session that holds it, 0: none. */
 export function readFlight(reader: ByteReader, flight: Flight): number {
-  flight.state = reader.u8() as FlightState;
+  const mark = reader.u8();
+  flight.state = (mark & flightMark.state) as FlightState;
+  flight.expired = (mark & flightMark.expired) !== 0;
   flight.ended = ends[reader.u8()] ?? "";
   flight.token = reader.int();
   flight.attempts = reader.int();
@@ -216,6 +350,7 @@ export function readFlight(reader: ByteReader, flight: Flight): number {
   const session = reader.int();
   flight.consumerId = reader.int();
   flight.error = reader.text();
+  if ((mark & flightMark.bytes) !== 0) flight.bytes = reader.int();
   return session;
 }
 
@@ -265,6 +400,7 @@ export function encodeConsumer(writer: ByteWriter, consumer: Consumer): void {
   writer.int(consumer.credit);
   writer.int(consumer.leaseMs);
   writer.int(consumer.ticket);
+  writeWish(writer, consumer.creditBytes, consumer.keys);
 }
 
 export interface ConsumerRow {
@@ -272,12 +408,33 @@ export interface ConsumerRow {
   readonly credit: number;
   readonly leaseMs: number;
   readonly ticket: number;
+  readonly wish: Wish;
 }
 
 export function decodeConsumer(value: Uint8Array): ConsumerRow {
   const reader = new ByteReader(value);
   const queue = reader.text();
-  return { queue, credit: reader.int(), leaseMs: reader.int(), ticket: reader.int() };
+  const [credit, leaseMs, ticket] = [reader.int(), reader.int(), reader.int()];
+  return { queue, credit, leaseMs, ticket, wish: readWish(reader) };
+}
+
+/** A bound of bytes, and keys: at the end of a taker's row, if it has one of them. */
+export interface Wish {
+  readonly bytes: number;
+  readonly keys: readonly Bytes[];
+}
+
+function writeWish(writer: ByteWriter, bytes: number, keys: readonly Bytes[]): void {
+  if (bytes === 0 && keys.length === 0) return;
+  writer.int(bytes);
+  for (const key of keys) writer.byteString(key);
+}
+
+function readWish(reader: ByteReader): Wish {
+  const keys: Bytes[] = [];
+  const bytes = reader.done ? 0 : reader.int();
+  while (!reader.done) keys.push(reader.byteString());
+  return { bytes, keys };
 }
 
 export function encodeReceive(writer: ByteWriter, receive: Receive): void {
@@ -286,6 +443,7 @@ export function encodeReceive(writer: ByteWriter, receive: Receive): void {
   writer.int(receive.leaseMs);
   writer.int(receive.deadline);
   writer.int(receive.ticket);
+  writeWish(writer, receive.maxBytes, receive.keys);
 }
 
 export interface ReceiveRow {
@@ -294,6 +452,7 @@ export interface ReceiveRow {
   readonly leaseMs: number;
   readonly deadline: number;
   readonly ticket: number;
+  readonly wish: Wish;
 }
 
 export function decodeReceive(value: Uint8Array): ReceiveRow {
@@ -305,5 +464,6 @@ export function decodeReceive(value: Uint8Array): ReceiveRow {
     leaseMs: reader.int(),
     deadline: reader.int(),
     ticket: reader.int(),
+    wish: readWish(reader),
   };
 }

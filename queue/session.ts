@@ -2,11 +2,13 @@
 //   Y1. A command of a session is applied once: only the sequence after the last one is; those before get their first answer.
 //   Y2. A session that ended never executes anything again (H2). Ids are never used twice.
 //   Y3. It ends when closed, or when the lease clock has passed ttl since its last sign of life (G3). No clock of a node counts.
-//   Y4. Its end releases its leases in the order of queue, key and key_seq; that costs them no attempt.
+//   Y4. Its end releases its leases in the order of queue, key and key_seq; that costs them no attempt. Then its temporary queues go.
 
 import { forgetBelow, recall } from "./answers.ts";
 import type { Answer, Origin, Reply } from "./command.ts";
 import { endLease, placeConsumer } from "./grants.ts";
+import { removeQueue } from "./queues.ts";
+import { noteLease } from "./history.ts";
 import { drop } from "./receive.ts";
 import { done, refusal, refused } from "./refusal.ts";
 import { Session, type Flight, type State } from "./state.ts";
@@ -103,6 +105,7 @@ export function endSession(state: State, session: Session): void {
     placeConsumer(state, consumer);
   }
   for (const flight of leasesInOrder(session)) {
+    noteLease(state, flight, "session-ended");
     endLease(state, flight);
     grantAgain(state, flight, "session-ended");
   }
@@ -112,6 +115,7 @@ export function endSession(state: State, session: Session): void {
     const answer = { index: entry?.index ?? 0, reply: expired };
     state.completions.push({ session: session.id, sequence: call.sequence, answer });
   }
+  for (const queue of [...session.queues].sort((a, b) => a.id - b.id)) removeQueue(state, queue);
   state.endedSessions.push(session.id);
   state.changedSession(session);
   state.digest.mix(session.id);

@@ -6,38 +6,60 @@
 import type { LeaseRef, Reply, Settlement } from "./command.ts";
 import { scatter } from "./digest.ts";
 import { exhaust } from "./exhaustion.ts";
+import { goIfExpired } from "./expiry.ts";
 import { endLease } from "./grants.ts";
-import { findFlight, findLane, laneNameOf, place, setFlightState, settle } from "./lanes.ts";
+import { noteLease } from "./history.ts";
+import { keySeqInLane } from "./keys.ts";
+import { findFlight, findLane, laneNameAt, place, setFlightState, settle } from "./lanes.ts";
 import { noQueue, refusal, refused } from "./refusal.ts";
-import { flightState, settledBy, type Flight, type FlightState, type State } from "./state.ts";
+import { Flight, flightState, settledBy, type FlightState, type State } from "./state.ts";
 import { deadlineAfter } from "./timers.ts";
+import { isWaiting } from "./waiting.ts";
 
 const settled: Reply = { kind: "settled", already: false };
 const settledAlready: Reply = { kind: "settled", already: true };
 
 export function settleLease(state: State, lease: LeaseRef, settlement: Settlement): Reply {
+  const found = findLease(state, lease, settlement);
+  if (!(found instanceof Flight)) return found;
+  settleNow(state, found, settlement);
+  return settled;
+}
+
+/** The message that this lease holds, or what is to be said. `settlement`: if that is how it was settled, it is a success. */
+export function findLease(state: State, lease: LeaseRef, settlement?: Settlement): Flight | Reply {
   const queue = state.queues.get(lease.queue);
   if (queue === undefined) return noQueue(lease.queue);
-  const lane = findLane(state, queue, laneNameOf(queue, lease.lane));
-  if (lane === undefined || lease.keySeq < 1 || lease.keySeq > lane.tail) {
+  const keySeq = keySeqInLane(lease.keySeq);
+  const lane = findLane(state, queue, laneNameAt(queue, lease.lane, lease.keySeq));
+  if (lane === undefined || keySeq < 1 || keySeq > lane.tail) {
     return refused("MESSAGE_NOT_FOUND", `queue ${lease.queue} never had such a message`);
   }
-  if (lease.keySeq >= lane.cursor) return stale(0, "READY");
-  const flight = findFlight(lane, lease.keySeq);
+  if (keySeq >= lane.cursor) return stale(0, isWaiting(lane, keySeq) ? "READY" : "SETTLED");
+  const flight = findFlight(lane, keySeq);
   if (flight === undefined) {
-    const same = lane.settledSeq === lease.keySeq && lane.settledToken === lease.token;
-    return same && lane.settledBy === byNumber(settlement) ? settledAlready : stale(0, "SETTLED");
+    const same = lane.settledSeq === keySeq && lane.settledToken === lease.token;
+    const already = settlement !== undefined && lane.settledBy === byNumber(settlement);
+    return same && already ? settledAlready : stale(0, "SETTLED");
   }
   if (flight.token !== lease.token || flight.state !== flightState.leased) {
     return stale(flight.token, stateName(flight.state));
   }
-  apply(state, flight, settlement);
-  return settled;
+  return flight;
 }
 
-function apply(state: State, flight: Flight, settlement: Settlement): void {
+/** Whether this is the failure after which nothing is tried again. */
+export function isExhaustedBy(flight: Flight, settlement: Settlement): boolean {
+  if (settlement.kind === "reject") return true;
+  const { maxAttempts } = flight.lane.queue.options;
+  return settlement.kind === "nack" && flight.attempts + 1 >= maxAttempts;
+}
+
+/** The lease is live. */
+export function settleNow(state: State, flight: Flight, settlement: Settlement): void {
   switch (settlement.kind) {
     case "ack":
+      noteLease(state, flight, "acked");
       endLease(state, flight);
       flight.lane.queue.acked++;
       settle(state, flight, settledBy.ack);
@@ -46,10 +68,12 @@ function apply(state: State, flight: Flight, settlement: Settlement): void {
       nack(state, flight, settlement.delayMs, settlement.error);
       return;
     case "release":
+      noteLease(state, flight, "released");
       endLease(state, flight);
       grantAgain(state, flight, "release");
       return;
     case "reject":
+      noteLease(state, flight, "rejected", settlement.error);
       endLease(state, flight);
       flight.attempts++;
       flight.error = settlement.error;
@@ -95,6 +119,7 @@ function stateName(state: FlightState): string {
 }
 
 function nack(state: State, flight: Flight, delayMs: number | undefined, error: string): void {
+  noteLease(state, flight, "nacked", error);
   endLease(state, flight);
   flight.attempts++;
   flight.error = error;
@@ -108,6 +133,7 @@ function nack(state: State, flight: Flight, delayMs: number | undefined, error: 
     grantAgain(state, flight, "nack");
     return;
   }
+  if (goIfExpired(state, flight)) return;
   state.timers.set(flight, deadlineAfter(state.leaseClock, delay));
   setFlightState(state, flight, flightState.retrying);
   place(state, flight.lane);
@@ -132,8 +158,9 @@ function extend(state: State, flight: Flight, leaseMs: number): void {
   state.changedFlight(flight);
 }
 
-/** The lease has ended and the message is to be granted again, at its place. */
+/** The lease has ended and the message is to be granted again, at its place, unless its time is over. */
 export function grantAgain(state: State, flight: Flight, ended: Flight["ended"]): void {
+  if (goIfExpired(state, flight)) return;
   flight.ended = ended;
   setFlightState(state, flight, flightState.again);
   place(state, flight.lane);
@@ -147,6 +174,7 @@ export function fireFlight(state: State, flight: Flight): void {
     state.touch(flight.lane.queue);
     return;
   }
+  noteLease(state, flight, "lease-expired");
   endLease(state, flight);
   flight.attempts++;
   flight.error = "the lease expired";

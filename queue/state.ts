@@ -1,17 +1,31 @@
 // What is in memory: one record per queue, per active lane, per message in flight, per session. Nothing per waiting message.
 // Plain data; the files beside this one are the rules. A message is in exactly one of these places:
-//   waiting    cursor ≤ key_seq ≤ tail of its lane: no record at all
+//   waiting    cursor ≤ key_seq ≤ tail of its lane, and not among those that are gone: no record at all
 //   in flight  a Flight: leased, again (to be granted next), retrying (backs off) or parked
-//   settled    key_seq < cursor and no Flight
+//   settled    key_seq < cursor and no Flight, or gone
+// In a lane of a queue without order that holds what is delayed, the cursor is always at the end: who is neither in flight
+// nor settled there waits for its time (delay.ts).
 
-import type { Answer, Grant, LogPosition, QueueInfo, QueueOptions } from "./command.ts";
+import type {
+  Answer,
+  Filter,
+  Grant,
+  LogPosition,
+  QueueEvent,
+  QueueInfo,
+  QueueOptions,
+} from "./command.ts";
+import { Agenda } from "./agenda.ts";
 import { Digest } from "./digest.ts";
 import { Heap } from "./heap.ts";
-import { lanePrefix, messagePrefix } from "./keys.ts";
+import { HistoryRows } from "./history-rows.ts";
+import { keySeqOutside, lanePrefix, messagePrefix, subLaneNumber } from "./keys.ts";
 import type { Limits, Rules } from "./options.ts";
 import { Ring, type Linked } from "./ring.ts";
+import type { Spans } from "./spans.ts";
 import type { Bytes } from "./store.ts";
 import { Timer, Timers } from "./timers.ts";
+import type { Topic } from "./topic.ts";
 import { WriteBehind } from "./write-behind.ts";
 
 /** An ordered run of messages: a key, or a whole queue in ordering TOTAL and NONE. A million of them must be affordable. */
@@ -25,7 +39,7 @@ export class Lane implements Linked<Lane> {
   bytes = 0;
   /** Place in the queue's ring of ready lanes; 0 when it is not in it. */
   ticket = 0;
-  /** In flight, lowest key_seq first. Lanes of a queue without order use queue.pool instead. */
+  /** In flight, lowest key_seq first. Lanes of a queue without order use their pool instead. */
   firstFlight: Flight | undefined = undefined;
   flights = 0;
   leased = 0;
@@ -35,6 +49,14 @@ export class Lane implements Linked<Lane> {
   settledSeq = 0;
   settledToken = 0;
   settledBy: SettledBy = 0;
+  /** Behind the cursor, settled without ever having been granted; undefined: none. The cursor is never among them. */
+  gone: Spans | undefined = undefined;
+  /** From the cursor on, delayed: nothing is granted at or behind the first of them; undefined: none. */
+  blocked: Spans | undefined = undefined;
+  /** Nothing is granted. */
+  paused = false;
+  /** Of a queue without order. */
+  readonly pool: Pool | undefined;
   dirty = false;
   /** The queue's ready lanes, or the machine's idle ones. */
   ring: Ring<Lane> | undefined = undefined;
@@ -44,10 +66,21 @@ export class Lane implements Linked<Lane> {
   constructor(queue: Queue, name: Bytes) {
     this.queue = queue;
     this.name = name;
+    this.pool = queue.unordered ? new Pool(subLaneNumber(name)) : undefined;
   }
 
   get messages(): number {
-    return this.tail - this.cursor + 1 + this.flights;
+    const waiting = this.tail - this.cursor + 1 - (this.gone?.size ?? 0);
+    return waiting + this.flights + (this.pool?.delayed ?? 0);
+  }
+
+  /** As it is given outside: the sub-lanes of a queue without order are not told apart. */
+  get outerName(): Bytes {
+    return this.pool === undefined ? this.name : "";
+  }
+
+  outerKeySeq(keySeq: number): number {
+    return this.pool === undefined ? keySeq : keySeqOutside(this.pool.subLane, keySeq);
   }
 }
 
@@ -57,7 +90,7 @@ export type SettledBy = (typeof settledBy)[keyof typeof settledBy];
 export const flightState = { leased: 1, again: 2, retrying: 3, parked: 4 } as const;
 export type FlightState = (typeof flightState)[keyof typeof flightState];
 
-/** A message granted at least once and not settled. */
+/** A message that was granted and is not settled, or that is to be granted before the cursor goes on. */
 export class Flight extends Timer {
   readonly rank = 2;
   readonly lane: Lane;
@@ -72,6 +105,10 @@ export class Flight extends Timer {
   ended: Grant["redelivery"] = "";
   /** Of the last nack or reject. */
   error = "";
+  /** Its time ended while it was leased: it goes when the lease does. */
+  expired = false;
+  /** Content bytes that its holder's credit counts: the mean of the lane at the grant. 0 when that credit has no bound. */
+  bytes = 0;
   /** Holder of the lease while it is leased. */
   session: Session | undefined = undefined;
   consumerId = 0;
@@ -95,11 +132,18 @@ export class Flight extends Timer {
   }
 }
 
-/** The flights of a queue without order, where there may be very many. */
+/** The flights of a lane without order, where there may be very many. */
 export class Pool {
+  readonly subLane: number;
   readonly flights = new Map<number, Flight>();
-  /** key_seqs to be granted again. */
+  /** key_seqs to be granted again, and some that no longer are. */
   readonly again = new Heap();
+  /** Messages whose time has not come: they have no flight. */
+  delayed = 0;
+
+  constructor(subLane: number) {
+    this.subLane = subLane;
+  }
 }
 
 export class Queue {
@@ -113,9 +157,15 @@ export class Queue {
   readonly lanes = new Map<Bytes, Lane>();
   /** Lanes that ever were, those of which only a row is left included. */
   lanesKnown = 0;
-  readonly pool: Pool | undefined;
+  /** Ordering NONE: its lanes are the sub-lanes of keys.ts. */
+  readonly unordered: boolean;
   readonly ready = new Ring<Lane>();
   readonly takers = new Ring<Taker>();
+  /** Takers that want some keys only. */
+  readonly selective = new Ring<Taker>();
+  /** Of a temporary queue: the session with which it goes. */
+  owner: Session | undefined = undefined;
+  subscription: Subscription | undefined = undefined;
   readonly consumers = new Set<Consumer>();
   readonly receives = new Set<Receive>();
   messages = 0;
@@ -130,6 +180,14 @@ export class Queue {
   acked = 0;
   deadLettered = 0;
   discarded = 0;
+  /** Rules of version 2 from here on. */
+  delayed = 0;
+  expired = 0;
+  cancelled = 0;
+  skipped = 0;
+  redriven = 0;
+  deduplicated = 0;
+  pausedKeys = 0;
   readonly redelivered: { -readonly [K in keyof QueueInfo["redelivered"]]: number } = {
     nack: 0,
     release: 0,
@@ -147,27 +205,51 @@ export class Queue {
     this.createdAt = createdAt;
     this.lanePrefix = lanePrefix(id);
     this.messagePrefix = messagePrefix(id);
-    this.pool = options.ordering === "none" ? new Pool() : undefined;
+    this.unordered = options.ordering === "none";
   }
 
   /** Lanes that are not in memory: 0 means that a lane which is not there does not exist. */
   get lanesEvicted(): number {
     return this.lanesKnown - this.lanes.size;
   }
+
+  /** Whether somebody waits for messages. */
+  get wanted(): boolean {
+    return this.takers.size > 0 || this.selective.size > 0;
+  }
 }
 
-/** In the ring of those who want messages of a queue. */
+/** What makes a queue a subscription. */
+export interface Subscription {
+  readonly topic: Topic;
+  readonly filter: Filter;
+  /** Next sequence of the topic to be copied; 0: it is live. */
+  position: number;
+  /** Cluster time before which nothing is copied; 0: everything is. */
+  startTime: number;
+  /** The last entry could not copy anything for want of room. A hint: decides nothing. */
+  stalled: boolean;
+}
+
+/** In one of the rings of those who want messages of a queue. */
 export type Taker = Consumer | Receive;
 
-/** A subscription of a session to a queue. In the queue's ring ⇔ its session is attached and it has credit left. */
+const everyKey: readonly Bytes[] = [];
+
+/** A subscription of a session to a queue. In one of the queue's rings ⇔ its session is attached and it has credit left. */
 export class Consumer implements Linked<Taker> {
   readonly session: Session;
   readonly id: number;
   readonly queue: Queue;
   credit: number;
   leaseMs: number;
-  /** Leases that it holds. */
+  /** 0: no bound. */
+  creditBytes = 0;
+  /** Lanes that it wants; empty: all. */
+  keys: readonly Bytes[] = everyKey;
+  /** Leases that it holds, and their bytes. */
   inUse = 0;
+  bytesInUse = 0;
   ticket = 0;
   dirty = false;
   live = true;
@@ -192,6 +274,10 @@ export class Receive extends Timer implements Linked<Taker> {
   readonly queue: Queue;
   readonly maxMessages: number;
   readonly leaseMs: number;
+  /** 0: as many as fit into one answer. */
+  maxBytes = 0;
+  /** Lanes that it wants; empty: all. */
+  keys: readonly Bytes[] = everyKey;
   ticket = 0;
   dirty = false;
   stored = false;
@@ -247,6 +333,8 @@ export class Session extends Timer {
   /** Rows to delete. */
   prunedBlocks: number[] = [];
   readonly consumers = new Map<number, Consumer>();
+  /** Temporary queues that go with it. */
+  readonly queues = new Set<Queue>();
   readonly receives = new Map<number, Receive>();
   firstLease: Flight | undefined = undefined;
   leases = 0;
@@ -280,6 +368,8 @@ export interface Effects {
   readonly completions: readonly Completion[];
   /** Sessions that were closed or expired. */
   readonly endedSessions: readonly number[];
+  /** For the consumers of their queues. */
+  readonly events: readonly QueueEvent[];
 }
 
 /** The digest as it was right after an entry. */
@@ -292,14 +382,23 @@ export class State {
   readonly limits: Limits;
   readonly rules: Rules;
   readonly queues = new Map<string, Queue>();
+  readonly queuesById = new Map<number, Queue>();
   readonly sessions = new Map<number, Session>();
+  readonly topics = new Map<string, Topic>();
+  /** Subscriptions with a position. */
+  readonly catchingUp = new Set<Queue>();
+  /** Cluster time: see retention.ts PS3. */
+  topicAging = Infinity;
   readonly timers = new Timers();
   /** Lanes without messages, the longest idle first. */
   readonly idle = new Ring<Lane>();
   readonly rows = new WriteBehind();
+  readonly agenda: Agenda;
+  readonly history = new HistoryRows();
   readonly dirtyLanes: Lane[] = [];
   readonly dirtyFlights: Flight[] = [];
   readonly dirtyQueues: Queue[] = [];
+  readonly dirtyTopics: Topic[] = [];
   readonly dirtySessions: Session[] = [];
   readonly dirtyConsumers: Consumer[] = [];
   readonly dirtyReceives: Receive[] = [];
@@ -326,10 +425,12 @@ export class State {
   grants: Grant[] = [];
   completions: Completion[] = [];
   endedSessions: number[] = [];
+  events: QueueEvent[] = [];
 
   constructor(limits: Limits, rules: Rules) {
     this.limits = limits;
     this.rules = rules;
+    this.agenda = new Agenda(this.rows, limits, rules);
   }
 
   touch(queue: Queue): void {
@@ -344,6 +445,12 @@ export class State {
     this.dirtyQueues.push(queue);
   }
 
+  changedTopic(topic: Topic): void {
+    if (topic.dirty) return;
+    topic.dirty = true;
+    this.dirtyTopics.push(topic);
+  }
+
   changedLane(lane: Lane): void {
     if (lane.dirty) return;
     lane.dirty = true;
@@ -353,7 +460,7 @@ export class State {
   /** A flight of an ordered lane is part of the lane's row. */
   changedFlight(flight: Flight): void {
     const lane = flight.lane;
-    if (lane.queue.pool === undefined) {
+    if (lane.pool === undefined) {
       this.changedLane(lane);
     } else if (!flight.dirty) {
       flight.dirty = true;

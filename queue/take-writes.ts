@@ -7,6 +7,8 @@ import { encodeAnswers, encodeConsumer, encodeFlight, encodeLane } from "./row-c
 import { encodeMeta, encodeQueue, encodeReceive, encodeSession } from "./row-codec.ts";
 import type { Queue, Session, State } from "./state.ts";
 import type { Write } from "./store.ts";
+import { encodeTopic } from "./topic-codec.ts";
+import type { Topic } from "./topic.ts";
 
 const arenaBytesMax = 1024 * 1024;
 
@@ -15,11 +17,14 @@ export function takeWrites(state: State): readonly Write[] {
   const writer = new ByteWriter(Math.min(arenaBytesMax, 4096 + state.rows.bytes));
   for (const queue of state.dirtyQueues) takeQueue(queue, writes, writer);
   state.dirtyQueues.length = 0;
+  for (const topic of state.dirtyTopics) takeTopic(topic, writes, writer);
+  state.dirtyTopics.length = 0;
   for (const session of state.dirtySessions) takeSession(session, writes, writer);
   state.dirtySessions.length = 0;
   takeTakers(state, writes, writer);
   takeLanes(state, writes, writer);
   state.rows.take(writes, writer);
+  state.history.take(writes);
   encodeMeta(writer, state);
   writes.push({ kind: "put", key: keys.metaRow, value: writer.cut() });
   return writes;
@@ -36,6 +41,17 @@ function takeQueue(queue: Queue, writes: Write[], writer: ByteWriter): void {
   // Nothing of this queue comes after these in the batch: its id is never used again.
   writes.push({ kind: "delete", key: row });
   for (const range of keys.rangesOfQueue(queue.id)) writes.push({ kind: "delete-range", ...range });
+}
+
+function takeTopic(topic: Topic, writes: Write[], writer: ByteWriter): void {
+  topic.dirty = false;
+  const key = keys.topicRow(topic.id);
+  if (topic.live) {
+    encodeTopic(writer, topic);
+    writes.push({ kind: "put", key, value: writer.cut() });
+  } else {
+    writes.push({ kind: "delete", key });
+  }
 }
 
 function takeSession(session: Session, writes: Write[], writer: ByteWriter): void {
@@ -106,7 +122,7 @@ function takeLanes(state: State, writes: Write[], writer: ByteWriter): void {
     flight.dirty = false;
     const queue = flight.lane.queue;
     if (!queue.live) continue;
-    const key = keys.flightRow(queue.id, flight.keySeq);
+    const key = keys.flightRow(queue.id, flight.keySeq, flight.lane.name);
     if (flight.live) {
       flight.stored = true;
       encodeFlight(writer, flight);

@@ -14,9 +14,15 @@ import {
   encodeError,
   MalformedFrame,
   ServerFrameWriter,
+  type ClientCommand,
   type ClientOperation,
+  type CommitOperation,
+  type DeadLetterCause,
   type DeliveryBytes,
+  type EnqueuedBytes,
+  type NewMessage,
   type Outcome,
+  type QueueEventBytes,
   type Reason,
   type ReplyResult,
   type WireError,
@@ -46,9 +52,14 @@ function sparse(value: unknown, key = ""): unknown {
   if (value === null || typeof value !== "object" || key === "headers") return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name, v]) => name === "delayMs" || !isDefault(v))
+      .filter(([name, v]) => v !== undefined && (isOptional(name, value) || !isDefault(v)))
       .map(([name, v]) => [name, sparse(v, name)]),
   );
+}
+
+/** A nack's delay is there although it is 0; the delay of a new message is not. */
+function isOptional(name: string, of: object): boolean {
+  return name === "delayMs" && !("ttlMs" in of);
 }
 
 function isDefault(value: unknown): boolean {
@@ -56,6 +67,7 @@ function isDefault(value: unknown): boolean {
     value === 0 ||
     value === "" ||
     value === false ||
+    value === "EXPLICIT" ||
     (typeof value === "string" && value.endsWith("UNSPECIFIED")) ||
     ((Array.isArray(value) || value instanceof Uint8Array) && value.length === 0)
   );
@@ -96,6 +108,29 @@ const content = fc.record({
 });
 const contentBytes = content.map((value) => encodeContent(value));
 
+const optionally = (arbitrary: fc.Arbitrary<number>) => fc.option(arbitrary, { nil: undefined });
+const messageOptions = fc.option(
+  fc.record({
+    dedupId: fc.option(text, { nil: undefined }),
+    expectKeySeq: optionally(count),
+    notBeforeMs: optionally(count),
+    delayMs: optionally(count),
+    expiresAtMs: optionally(count),
+    ttlMs: optionally(count),
+    priority: optionally(fc.integer({ min: -3, max: 200 })),
+  }),
+  { nil: undefined },
+);
+const newMessage = fc.record({ key: text, content: contentBytes, options: messageOptions });
+const keys = fc.option(fc.array(text, { maxLength: 3 }), { nil: undefined });
+
+const lease = fc.record({ queue: text, key: text, keySeq: count, fencingToken: count });
+const condition = fc.oneof(
+  fc.record({ kind: fc.constant("tailIs" as const), queue: text, key: text, keySeq: count }),
+  fc.record({ kind: fc.constant("lengthIs" as const), queue: text, key: text, messages: count }),
+  fc.record({ kind: fc.constant("leaseHeld" as const), lease }),
+);
+
 const settle = fc.record({
   queue: text,
   key: text,
@@ -106,11 +141,14 @@ const settle = fc.record({
   leaseMs: count,
 });
 const operation: fc.Arbitrary<ClientOperation> = fc.oneof(
-  fc.record({ op: fc.constant("enqueue" as const), queue: text, key: text, content: contentBytes }),
+  fc
+    .tuple(text, newMessage)
+    .map(([queue, message]) => ({ op: "enqueue" as const, queue, ...message })),
   fc.record({
     op: fc.constant("enqueueBatch" as const),
     queue: text,
-    messages: fc.array(fc.record({ key: text, content: contentBytes }), { maxLength: 4 }),
+    messages: fc.array(newMessage, { maxLength: 4 }),
+    perItem: fc.option(fc.boolean(), { nil: undefined }),
   }),
   fc.record({
     op: fc.constant("subscribe" as const),
@@ -118,6 +156,9 @@ const operation: fc.Arbitrary<ClientOperation> = fc.oneof(
     queue: text,
     credit: count,
     leaseMs: count,
+    creditBytes: optionally(count),
+    keys,
+    ackMode: fc.constantFrom(undefined, "EXPLICIT" as const, "ON_DELIVERY" as const),
   }),
   fc.record({ op: fc.constant("unsubscribe" as const), consumer: count }),
   fc.record({
@@ -126,6 +167,22 @@ const operation: fc.Arbitrary<ClientOperation> = fc.oneof(
     maxMessages: count,
     maxWaitMs: count,
     leaseMs: count,
+    maxBytes: optionally(count),
+    keys,
+  }),
+  fc.record({
+    op: fc.constant("commit" as const),
+    conditions: fc.array(condition, { maxLength: 3 }),
+    settles: fc.array(
+      fc.record({
+        kind: fc.constantFrom("ack" as const, "nack", "release", "reject"),
+        lease,
+        delayMs: optionally(count),
+        error: text,
+      }),
+      { maxLength: 3 },
+    ),
+    enqueues: fc.array(fc.record({ queue: text, message: newMessage }), { maxLength: 3 }),
   }),
   fc
     .tuple(fc.constantFrom("ack" as const, "nack", "release", "reject", "extend"), settle)
@@ -150,7 +207,9 @@ const wireError: fc.Arbitrary<WireError> = fc.record({
   currentToken: count,
   state: text,
   code: fc.nat({ max: 16 }),
+  currentKeySeq: count,
 });
+const causes = Object.keys(root.lookupEnum("raftq.v1.DeadLetterCause").values) as DeadLetterCause[];
 const delivery: fc.Arbitrary<DeliveryBytes> = fc.record({
   queue: text,
   keyBytes: text.map(latin1),
@@ -165,10 +224,12 @@ const delivery: fc.Arbitrary<DeliveryBytes> = fc.record({
   content: contentBytes,
   consumer: count,
   redelivery: fc.constantFrom("", "nack", "release", "lease-expired", "session-ended"),
+  expiresAtMs: count,
+  priority: fc.integer({ min: 0, max: 200 }),
   messageIdBytes: text.map(latin1),
   deadLetter: fc.option(
     fc.record({
-      cause: fc.constantFrom("DEAD_LETTER_CAUSE_UNSPECIFIED" as const, "EXHAUSTED", "REJECTED"),
+      cause: fc.constantFrom(...causes),
       attempts: count,
       error: text,
       queue: text,
@@ -177,13 +238,31 @@ const delivery: fc.Arbitrary<DeliveryBytes> = fc.record({
     { nil: undefined },
   ),
 });
-const enqueued = fc.record({ messageIdBytes: text.map(latin1), seq: count, keySeq: count });
+const enqueued = fc.record({
+  messageIdBytes: text.map(latin1),
+  seq: count,
+  keySeq: count,
+  deduplicated: fc.boolean(),
+});
+const queueEvent: fc.Arbitrary<QueueEventBytes> = fc.record({
+  kind: fc.constantFrom("parked", "stalled"),
+  queue: text,
+  keyBytes: text.map(latin1),
+  keySeq: count,
+  attempts: count,
+  error: text,
+});
 const replyResult: fc.Arbitrary<ReplyResult> = fc.oneof(
   fc.constant({ kind: "done" as const }),
   enqueued.map((message) => ({ kind: "enqueued" as const, ...message })),
+  fc.record({
+    kind: fc.constant("batchEnqueued" as const),
+    messages: fc.array(enqueued, { maxLength: 4 }),
+    errors: fc.array(fc.record({ index: fc.nat(), error: wireError }), { maxLength: 2 }),
+  }),
   fc
     .array(enqueued, { maxLength: 4 })
-    .map((messages) => ({ kind: "batchEnqueued" as const, messages })),
+    .map((messages) => ({ kind: "committed" as const, messages })),
   fc
     .array(delivery, { maxLength: 3 })
     .map((deliveries) => ({ kind: "received" as const, deliveries })),
@@ -199,6 +278,7 @@ const serverFrame = fc.record({
   }),
   deliveries: fc.array(delivery, { maxLength: 4 }),
   heartbeat: count,
+  events: fc.array(queueEvent, { maxLength: 2 }),
 });
 
 type GeneratedClientFrame = typeof clientFrame extends fc.Arbitrary<infer T> ? T : never;
@@ -218,6 +298,7 @@ function writeServer(writer: ServerFrameWriter, frame: GeneratedServerFrame): Bu
   }
   for (const each of frame.replies) writer.addReply(each.sequence, each.logIndex, each.result);
   for (const each of frame.deliveries) writer.addDelivery(each);
+  for (const each of frame.events) writer.addEvent(each);
   writer.heartbeat(frame.heartbeat);
   return writer.finish(frame.term, frame.clusterTimeMs);
 }
@@ -228,7 +309,34 @@ const ofBytes = (value: string) => Buffer.from(value, "latin1").toString("utf8")
 
 function operationObject(operation: ClientOperation): Record<string, unknown> {
   const { op, ...fields } = operation;
-  return { [op]: Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined)) };
+  const said = (object: object) =>
+    Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined));
+  if (operation.op === "commit") return { commit: commitObject(operation) };
+  if (operation.op === "enqueue") {
+    const { queue, key, content, options } = operation;
+    return { enqueue: { queue, ...messageObject({ key, content, options }) } };
+  }
+  if (operation.op === "enqueueBatch") {
+    const { queue, messages, perItem } = operation;
+    return { enqueueBatch: said({ queue, perItem, messages: messages.map(messageObject) }) };
+  }
+  return { [op]: said(fields) };
+}
+
+function messageObject({ options, ...rest }: NewMessage): object {
+  return { ...rest, messageOptions: options };
+}
+
+function commitObject({ conditions, settles, enqueues }: CommitOperation): object {
+  return {
+    conditions: conditions.map((each) => {
+      if (each.kind === "leaseHeld") return { leaseHeld: each.lease };
+      const { kind, ...fields } = each;
+      return { [kind]: fields };
+    }),
+    settles: settles.map((each) => ({ ...each, kind: each.kind.toUpperCase() })),
+    enqueues: enqueues.map(({ queue, message }) => ({ queue, message: messageObject(message) })),
+  };
 }
 
 function deliveryObject(value: DeliveryBytes): Record<string, unknown> {
@@ -251,8 +359,16 @@ function deliveryObject(value: DeliveryBytes): Record<string, unknown> {
   };
 }
 
-function enqueuedObject(value: { messageIdBytes: string; seq: number; keySeq: number }) {
-  return { messageId: ofBytes(value.messageIdBytes), seq: value.seq, keySeq: value.keySeq };
+function enqueuedObject({ messageIdBytes, seq, keySeq, deduplicated }: EnqueuedBytes) {
+  return { messageId: ofBytes(messageIdBytes), seq, keySeq, deduplicated };
+}
+
+function errorObject({ leader, ...rest }: WireError) {
+  return leader === undefined ? rest : { ...rest, leader };
+}
+
+function eventObject({ keyBytes, ...rest }: QueueEventBytes) {
+  return { ...rest, key: ofBytes(keyBytes) };
 }
 
 function resultObject(result: ReplyResult): Record<string, unknown> {
@@ -262,15 +378,20 @@ function resultObject(result: ReplyResult): Record<string, unknown> {
     case "enqueued":
       return { enqueued: enqueuedObject(result) };
     case "batchEnqueued":
-      return { batchEnqueued: { messages: result.messages.map(enqueuedObject) } };
+      return {
+        batchEnqueued: {
+          messages: result.messages.map(enqueuedObject),
+          errors: result.errors.map(({ index, error }) => ({ index, error: errorObject(error) })),
+        },
+      };
+    case "committed":
+      return { committed: { messages: result.messages.map(enqueuedObject) } };
     case "received":
       return { received: { deliveries: result.deliveries.map(deliveryObject) } };
     case "settled":
       return { settled: { already: result.already } };
-    case "error": {
-      const { leader, ...rest } = result.error;
-      return { error: leader === undefined ? rest : { ...rest, leader } };
-    }
+    case "error":
+      return { error: errorObject(result.error) };
   }
 }
 
@@ -294,33 +415,75 @@ const serverFrameObject = (frame: GeneratedServerFrame) => ({
   })),
   deliveries: frame.deliveries.map(deliveryObject),
   heartbeat: frame.heartbeat,
+  events: frame.events.map(eventObject),
 });
+
+function decodedMessage({ key, content, options }: NewMessage): object {
+  const { dedupId = "", ...numbers } = options ?? {};
+  return {
+    keyBytes: latin1(key),
+    content: bytesOf(content),
+    options:
+      options === undefined
+        ? undefined
+        : {
+            dedupIdBytes: latin1(dedupId),
+            ...Object.fromEntries(Object.entries(numbers).map(([name, v]) => [name, v ?? 0])),
+          },
+  };
+}
+
+function decodedPlace({ key, queue, ...rest }: { key: string; queue: string }): object {
+  return { ...rest, queue: wellFormed(queue), keyBytes: latin1(key) };
+}
 
 /** As the server decodes it: keys as byte strings. */
 function decodedCommand(sequence: number, operation: ClientOperation): unknown {
-  const content = (view: Uint8Array) => bytesOf(view);
   switch (operation.op) {
     case "enqueue":
       return {
         op: "enqueue",
         sequence,
         queue: wellFormed(operation.queue),
-        keyBytes: latin1(operation.key),
-        content: content(operation.content),
+        ...decodedMessage(operation),
       };
     case "enqueueBatch":
       return {
         op: "enqueueBatch",
         sequence,
         queue: wellFormed(operation.queue),
-        messages: operation.messages.map((message) => ({
-          keyBytes: latin1(message.key),
-          content: content(message.content),
+        messages: operation.messages.map(decodedMessage),
+        perItem: operation.perItem ?? false,
+      };
+    case "subscribe": {
+      const { keys = [], creditBytes = 0, ackMode = "EXPLICIT", ...rest } = operation;
+      const queue = wellFormed(operation.queue);
+      return { ...rest, sequence, queue, creditBytes, ackMode, keyBytes: keys.map(latin1) };
+    }
+    case "receive": {
+      const { keys = [], maxBytes = 0, ...rest } = operation;
+      const queue = wellFormed(operation.queue);
+      return { ...rest, sequence, queue, maxBytes, keyBytes: keys.map(latin1) };
+    }
+    case "commit":
+      return {
+        op: "commit",
+        sequence,
+        conditions: operation.conditions.map((each) =>
+          each.kind === "leaseHeld"
+            ? { ...each, lease: decodedPlace(each.lease) }
+            : decodedPlace(each),
+        ),
+        settles: operation.settles.map((each) => ({
+          ...each,
+          lease: decodedPlace(each.lease),
+          error: wellFormed(each.error),
+        })),
+        enqueues: operation.enqueues.map(({ queue, message }) => ({
+          queue: wellFormed(queue),
+          message: decodedMessage(message),
         })),
       };
-    case "subscribe":
-    case "receive":
-      return { ...operation, sequence, queue: wellFormed(operation.queue) };
     case "unsubscribe":
       return { ...operation, sequence };
     case "ack":
@@ -338,6 +501,23 @@ function decodedCommand(sequence: number, operation: ClientOperation): unknown {
       };
     }
   }
+}
+
+const hexContent = <T extends { readonly content: Uint8Array }>(message: T) => ({
+  ...message,
+  content: bytesOf(message.content),
+});
+
+function withHexContents(command: ClientCommand): unknown {
+  if (command.op === "enqueue") return hexContent(command);
+  if (command.op === "enqueueBatch")
+    return { ...command, messages: command.messages.map(hexContent) };
+  if (command.op !== "commit") return command;
+  const enqueues = command.enqueues.map((each) => ({
+    ...each,
+    message: hexContent(each.message),
+  }));
+  return { ...command, enqueues };
 }
 
 const hexed = (value: unknown): unknown =>
@@ -376,17 +556,7 @@ describe("frames are standard protobuf", () => {
         );
         expect(decoded.firstOutstanding).toBe(frame.firstOutstanding);
         expect(decoded.heartbeat).toBe(frame.heartbeat);
-        const commands = decoded.commands.map((command) =>
-          "content" in command
-            ? { ...command, content: bytesOf(command.content) }
-            : "messages" in command
-              ? {
-                  ...command,
-                  messages: command.messages.map((m) => ({ ...m, content: bytesOf(m.content) })),
-                }
-              : command,
-        );
-        expect(commands).toEqual(
+        expect(decoded.commands.map(withHexContents)).toEqual(
           frame.commands.map((each) => decodedCommand(each.sequence, each.operation)),
         );
       }),
@@ -418,6 +588,7 @@ describe("frames are standard protobuf", () => {
         const asRead = (value: DeliveryBytes) =>
           hexed({ deadLetter: undefined, ...deliveryObject(value) });
         expect(decoded.deliveries.map(hexed)).toEqual(frame.deliveries.map(asRead));
+        expect(decoded.events.map(hexed)).toEqual(frame.events.map(eventObject).map(hexed));
         expect(hexed(decoded.replies)).toEqual(
           frame.replies.map((each) => {
             const result = each.result;
@@ -427,7 +598,9 @@ describe("frames are standard protobuf", () => {
                 ? { kind: "received", deliveries: result.deliveries.map(asRead) }
                 : result.kind === "error"
                   ? { kind: "error", error: hexed({ ...result.error }) }
-                  : { kind: result.kind, ...inner };
+                  : result.kind === "batchEnqueued"
+                    ? { kind: "batchEnqueued", ...inner, errors: result.errors }
+                    : { kind: result.kind, ...inner };
             return { sequence: each.sequence, logIndex: each.logIndex, result: hexed(read) };
           }),
         );
@@ -442,8 +615,7 @@ describe("frames are standard protobuf", () => {
         expect(bytes.length).toBe(toBytes("Content", value).length);
         expect(hexed(toObject("Content", bytes))).toEqual(hexed(value));
         expect(hexed({ ...decodeContent(toBytes("Content", value)) })).toEqual(hexed(value));
-        const { leader, ...rest } = error;
-        const object = leader === undefined ? rest : error;
+        const object = errorObject(error);
         expect(encodeError(error).length).toBe(toBytes("Error", object).length);
         expect(hexed(decodeError(toBytes("Error", object)))).toEqual(hexed(error));
       }),

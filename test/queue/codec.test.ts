@@ -7,13 +7,19 @@ import {
   defaultOptions,
   EntryWriter,
   type Command,
+  type Condition,
   type LeaseRef,
+  type MessageExtras,
+  type MessageRef,
   type NewMessage,
   type Origin,
   type QueueOptions,
   type Reason,
   type Refusal,
+  type Resolution,
   type Settlement,
+  type StartFrom,
+  type TopicOptions,
 } from "../../queue/index.ts";
 import { message, nobody } from "./harness.ts";
 
@@ -24,7 +30,15 @@ const byteString = fc
   .array(fc.nat(255), { maxLength: 90 })
   .map((units) => String.fromCharCode(...units));
 const content = fc.uint8Array({ maxLength: 300 });
-const newMessage: fc.Arbitrary<NewMessage> = fc.record({ key: byteString, content });
+const headers = fc.dictionary(name, unicode);
+const extras: fc.Arbitrary<MessageExtras> = fc.record({
+  ...{ dedupId: byteString, expectKeySeq: whole, notBefore: whole, expiresAt: whole },
+  ...{ ttlMs: whole, delayMs: whole, priority: fc.nat(9), headers },
+});
+const newMessage: fc.Arbitrary<NewMessage> = fc.oneof(
+  fc.record({ key: byteString, content }),
+  fc.record({ key: byteString, content, extras }),
+);
 const retry = fc.record({
   initialMs: whole,
   multiplier: fc.double({ noNaN: true }),
@@ -43,6 +57,13 @@ const options: fc.Arbitrary<QueueOptions> = fc.record({
   maxMessageBytes: whole,
   paused: fc.boolean(),
   labels: fc.dictionary(fc.oneof(name, fc.constantFrom("1", "0", "__proto__")), unicode),
+  messageTtlMs: fc.oneof(fc.constant(0), whole),
+  onExpiry: fc.constantFrom("refuse" as const, "dead-letter" as const, "discard" as const),
+  dedupWindowMs: fc.oneof(fc.constant(0), whole),
+  orderedDelay: fc.constantFrom("reject" as const, "block-key" as const),
+  maxMessagesPerKey: fc.oneof(fc.constant(0), whole),
+  maxBytesPerKey: fc.oneof(fc.constant(0), whole),
+  historyMs: fc.oneof(fc.constant(0), whole),
 });
 const lease: fc.Arbitrary<LeaseRef> = fc.record({
   queue: name,
@@ -69,6 +90,39 @@ const refusal: fc.Arbitrary<Refusal> = fc.record({
   state: name,
   retryAfterMs: whole,
 });
+const ref: fc.Arbitrary<MessageRef> = fc.record({
+  queue: unicode,
+  lane: byteString,
+  keySeq: whole,
+});
+const condition: fc.Arbitrary<Condition> = fc.oneof(
+  fc.record({ kind: fc.constant("tail" as const), queue: name, lane: byteString, keySeq: whole }),
+  fc.record({
+    kind: fc.constant("length" as const),
+    queue: name,
+    lane: byteString,
+    messages: whole,
+  }),
+  fc.record({ kind: fc.constant("lease" as const), lease }),
+);
+const resolution: fc.Arbitrary<Resolution> = fc.oneof(
+  fc.constant<Resolution>({ kind: "retry" }),
+  fc.record({ kind: fc.constant("skip" as const), error: unicode }),
+  fc.record({ kind: fc.constant("replace" as const), content }),
+);
+const start: fc.Arbitrary<StartFrom> = fc.oneof(
+  fc.constantFrom<StartFrom>({ at: "new" }, { at: "earliest" }),
+  fc.record({ at: fc.constant("sequence" as const), sequence: whole }),
+  fc.record({ at: fc.constant("time" as const), time: whole }),
+);
+const topicOptions: fc.Arbitrary<TopicOptions> = fc.record({
+  retentionMs: whole,
+  retentionBytes: whole,
+  maxMessageBytes: whole,
+  dedupWindowMs: whole,
+  labels: headers,
+});
+const perItem = { perItem: fc.constant(true) };
 const kind = <K extends Command["kind"]>(one: K): fc.Arbitrary<K> => fc.constant(one);
 const revision = whole;
 
@@ -99,11 +153,15 @@ const commands: { readonly [K in Command["kind"]]: fc.Arbitrary<Command & { read
       ifEmpty: fc.boolean(),
     }),
     enqueue: fc.record({ kind: kind("enqueue"), queue: unicode, message: newMessage }),
-    "enqueue-batch": fc.record({
-      kind: kind("enqueue-batch"),
-      queue: unicode,
-      messages: fc.array(newMessage, { maxLength: 5 }),
-    }),
+    "enqueue-batch": fc.record(
+      {
+        kind: kind("enqueue-batch"),
+        queue: unicode,
+        messages: fc.array(newMessage, { maxLength: 5 }),
+        ...perItem,
+      },
+      { requiredKeys: ["kind", "queue", "messages"] },
+    ),
     subscribe: fc.record({
       kind: kind("subscribe"),
       consumer: whole,
@@ -122,6 +180,52 @@ const commands: { readonly [K in Command["kind"]]: fc.Arbitrary<Command & { read
     settle: fc.record({ kind: kind("settle"), lease, settlement }),
     tick: fc.record({ kind: kind("tick") }),
     refuse: fc.record({ kind: kind("refuse"), refusal }),
+    commit: fc.record({
+      kind: kind("commit"),
+      conditions: fc.array(condition, { maxLength: 3 }),
+      settles: fc.array(fc.record({ lease, settlement }), { maxLength: 3 }),
+      enqueues: fc.array(fc.record({ queue: unicode, message: newMessage }), { maxLength: 3 }),
+    }),
+    "resolve-parked": fc.record({ kind: kind("resolve-parked"), message: ref, resolution }),
+    redrive: fc.record({
+      kind: kind("redrive"),
+      queue: unicode,
+      letters: fc.array(fc.record({ lane: byteString, keySeq: whole }), { maxLength: 3 }),
+      force: fc.boolean(),
+      dryRun: fc.boolean(),
+    }),
+    cancel: fc.record({ kind: kind("cancel"), message: ref }),
+    purge: fc.record({
+      kind: kind("purge"),
+      queue: unicode,
+      lane: fc.option(byteString, { nil: undefined }),
+      dryRun: fc.boolean(),
+    }),
+    "pause-key": fc.record({
+      ...{ kind: kind("pause-key"), queue: unicode, lane: byteString, paused: fc.boolean() },
+    }),
+    "create-temporary-queue": fc.record({
+      ...{ kind: kind("create-temporary-queue"), name: unicode, options },
+    }),
+    "create-topic": fc.record({ kind: kind("create-topic"), name: unicode, options: topicOptions }),
+    "update-topic": fc.record({
+      kind: kind("update-topic"),
+      name: unicode,
+      revision,
+      changes: topicOptions.chain((all) =>
+        fc
+          .subarray(Object.keys(all) as (keyof TopicOptions)[])
+          .map((some) => Object.fromEntries(some.map((one) => [one, all[one]]))),
+      ),
+    }),
+    "delete-topic": fc.record({
+      ...{ kind: kind("delete-topic"), name: unicode, revision, force: fc.boolean() },
+    }),
+    "create-subscription": fc.record({
+      ...{ kind: kind("create-subscription"), name: unicode, topic: unicode, options },
+      ...{ filter: fc.record({ keyPrefix: byteString, headers }), start },
+    }),
+    replay: fc.record({ kind: kind("replay"), subscription: unicode, start }),
   };
 const anyCommand: fc.Arbitrary<Command> = fc.oneof(...Object.values(commands));
 const origin: fc.Arbitrary<Origin> = fc.record({ session: whole, sequence: whole, floor: whole });

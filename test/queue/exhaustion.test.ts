@@ -64,19 +64,11 @@ describe("P8: a message that failed for good", () => {
     expect(await story.replica.message(grant.row)).toBeUndefined();
     expect(story.machine.queueInfo("q")).toMatchObject({ deadLettered: 1, leased: 0 });
     await story.replica.flush();
-    expect(await story.replica.message(letter.row)).toEqual(
-      moved.deadLetter === undefined
-        ? 0
-        : {
-            ...{
-              seq: moved.seq,
-              logIndex: moved.logIndex,
-              enqueuedAt: moved.enqueuedAt,
-              key: moved.key,
-            },
-            ...{ content: moved.content, deadLetter: moved.deadLetter },
-          },
-    );
+    const { seq, logIndex, enqueuedAt, key, content, deadLetter } = moved;
+    expect(await story.replica.message(letter.row)).toEqual({
+      ...{ seq, logIndex, enqueuedAt, key, content, deadLetter },
+      ...{ notBefore: 0, expiresAt: 0, priority: 0 },
+    });
   });
 
   test("DEAD_LETTER of a message that left memory long ago: its row is read before apply", async () => {

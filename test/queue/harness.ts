@@ -1,11 +1,10 @@
 // One replica as its shell would drive it: entries go through their encoding, rows through a store, reads where apply asks.
 
 import { expect } from "vitest";
+import { openMachine, readDue } from "../../node/open-machine.ts";
 import {
   decodeEntry,
   EntryWriter,
-  Loader,
-  loadRange,
   Machine,
   MemoryStore,
   stateRange,
@@ -19,6 +18,7 @@ import {
   type Effects,
   type Grant,
   type Limits,
+  type MessageExtras,
   type NewMessage,
   type Origin,
   type QueueOptions,
@@ -60,22 +60,39 @@ export class Replica {
     this.rules = rules;
   }
 
-  static empty(limits: Limits = defaultLimits, rules: Rules = standardRules): Replica {
-    return new Replica(Machine.empty(limits, rules), new MemoryStore(), limits, rules);
+  /** `version`: of the rules, as if they had been raised before. */
+  static empty(
+    limits: Limits = defaultLimits,
+    rules: Rules = standardRules,
+    version = rules.versionMax,
+  ): Replica {
+    const machine = Machine.empty(limits, rules);
+    machine.state.version = version;
+    return new Replica(machine, new MemoryStore(), limits, rules);
   }
 
-  async apply(payload: Uint8Array, index: number): Promise<Outcome> {
+  /** `watch` looks at the machine after the begin of the entry, and after each command. */
+  async apply(
+    payload: Uint8Array,
+    index: number,
+    watch: (machine: Machine) => void = () => undefined,
+  ): Promise<Outcome> {
     const { machine } = this;
     const { time, records } = decodeEntry(payload);
     // Every other entry is read ahead: both ways must do.
     if (index % 2 === 0) await this.read(machine.hint(records));
     const at = { index, time };
+    for (let due = machine.missingDue(at); due !== undefined; due = machine.missingDue(at)) {
+      machine.provideDue(await readDue(this.store, due));
+    }
     await this.readAll(() => machine.missingToBegin(at));
     machine.begin(at);
+    watch(machine);
     const answers: (Answer | undefined)[] = [];
     for (const { origin, command } of records) {
-      await this.readAll(() => machine.missing(command));
+      await this.readAll(() => machine.missing(origin, command));
       answers.push(machine.apply(origin, command));
+      watch(machine);
     }
     machine.end();
     expect(violations(machine)).toEqual([]);
@@ -103,14 +120,13 @@ export class Replica {
   /** A new machine from what is in the store now. */
   async restored(limits: Limits = this.limits): Promise<Replica> {
     const copy = new MemoryStore();
-    const loader = new Loader(limits, this.rules);
     for await (const rows of this.store.range(stateRange.from, stateRange.to)) {
       await copy.write(rows.map(({ key, value }) => ({ kind: "put", key, value })));
     }
-    for await (const rows of this.store.range(loadRange.from, loadRange.to)) {
-      for (const { key, value } of rows) loader.row(key, value);
-    }
-    const replica = new Replica(loader.finish(), copy, limits, this.rules);
+    const machine = await openMachine(copy, limits, this.rules);
+    // Of an empty store nothing is known, not even the version.
+    machine.state.version = Math.max(machine.state.version, this.machine.version);
+    const replica = new Replica(machine, copy, limits, this.rules);
     expect(violations(replica.machine)).toEqual([]);
     return replica;
   }
@@ -136,7 +152,7 @@ export class Story {
   time = 1_000_000;
   /** Of the last entry. */
   grants: readonly Grant[] = [];
-  effects: Effects = { grants: [], completions: [], endedSessions: [] };
+  effects: Effects = { grants: [], completions: [], endedSessions: [], events: [] };
   private readonly sequences = new Map<number, number>();
 
   constructor(replica: Replica = Replica.empty()) {
@@ -215,6 +231,10 @@ export class Story {
     return this.call({ kind: "enqueue", queue, message: message(key, body) });
   }
 
+  async putWith(queue: string, key: string, extras: Partial<MessageExtras>): Promise<Reply> {
+    return this.call({ kind: "enqueue", queue, message: extraMessage(key, extras) });
+  }
+
   async settle(grant: Grant, settlement: Settlement): Promise<Reply> {
     return this.call(settleCommand(grant, settlement));
   }
@@ -237,6 +257,16 @@ export class Story {
 export function message(key: string, body = "x"): NewMessage {
   return { key, content: bytes(body) };
 }
+
+/** With something of what a producer may ask for besides. */
+export function extraMessage(key: string, extras: Partial<MessageExtras>, body = "x"): NewMessage {
+  return { key, content: bytes(body), extras: { ...noExtras, ...extras } };
+}
+
+const noExtras: MessageExtras = {
+  ...{ dedupId: "", expectKeySeq: 0, notBefore: 0, expiresAt: 0 },
+  ...{ ttlMs: 0, delayMs: 0, priority: 0, headers: {} },
+};
 
 export function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0));

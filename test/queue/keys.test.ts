@@ -51,7 +51,7 @@ describe("rows sort as what they name", () => {
       fc.property(u32, u32, lane, u48, (queueId, other, name, keySeq) => {
         const rows = (id: number): string[] => [
           keys.laneRow(keys.lanePrefix(id), name),
-          keys.flightRow(id, keySeq),
+          keys.flightRow(id, keySeq, ""),
           keys.messageRow(keys.messagePrefix(id), name, keySeq),
         ];
         const ranges = keys.rangesOfQueue(queueId);
@@ -71,7 +71,7 @@ describe("rows sort as what they name", () => {
   });
 
   test("start-up reads everything but messages; a snapshot carries these too", () => {
-    const rows = [keys.metaRow, keys.queueRow(1), keys.flightRow(0xffff_ffff, 1)];
+    const rows = [keys.metaRow, keys.queueRow(1), keys.flightRow(0xffff_ffff, 1, "")];
     const message = keys.messageRow(keys.messagePrefix(0xffff_ffff), "\xff", 1);
     for (const row of rows) expect(covered([keys.loadRange], row)).toBe(true);
     expect(covered([keys.loadRange], message)).toBe(false);

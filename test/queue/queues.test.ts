@@ -218,5 +218,7 @@ test("GetQueue counts what is where; ListQueues is sorted by name", async () => 
   await story.restart();
   expect(story.machine.queueInfo("q")).toMatchObject(expected);
   expect(story.machine.listQueues().map((queue) => queue.name)).toEqual(["b", "q"]);
+  expect(story.machine.listQueues({ max: 1 }).map((queue) => queue.name)).toEqual(["b"]);
+  expect(story.machine.listQueues({ after: "b" }).map((queue) => queue.name)).toEqual(["q"]);
   expect(story.machine.queueInfo("none")).toBeUndefined();
 });

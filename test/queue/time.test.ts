@@ -25,7 +25,7 @@ describe("P7, M4: time without entries ends nothing", () => {
     await story.entry([[story.next(session), receive]]);
     await story.pass(hour, hour);
     expect(story.grants).toEqual([]);
-    expect(story.effects).toEqual({ grants: [], completions: [], endedSessions: [] });
+    expect(story.effects).toEqual({ grants: [], completions: [], endedSessions: [], events: [] });
     expect(story.machine.queueInfo("q")).toMatchObject({ leased: 1, retrying: 1 });
     expect(await story.ack(grant)).toEqual({ kind: "settled", already: false });
   });

@@ -11,8 +11,10 @@ import {
 } from "../../queue/index.ts";
 import { defaultLimits, EntryWriter, Loader, metaRow, type Rules } from "../../queue/index.ts";
 import { message, nobody, payloadOf, Replica, Story, type Call } from "./harness.ts";
-import { History, moves } from "./history.ts";
+import { History } from "./history/history.ts";
+import { moves } from "./history/steps.ts";
 
+const fresh = (rules?: Rules): Replica => Replica.empty(defaultLimits, rules, 0);
 const raise = (version: number): Call => [nobody, { kind: "raise-version", version }];
 
 /** A release after this one: it knows one version more, and batches only from that on. */
@@ -26,7 +28,7 @@ const batch = { kind: "enqueue-batch", queue: "q", messages: [message("k")] } as
 
 describe("M6: the log says which rules apply", () => {
   test("a fresh state has version 0; a raise moves it up and never down", async () => {
-    const story = new Story();
+    const story = new Story(fresh());
     expect(story.machine.version).toBe(0);
     await story.entry([raise(1)]);
     expect(story.machine.version).toBe(1);
@@ -35,14 +37,14 @@ describe("M6: the log says which rules apply", () => {
   });
 
   test("R9: nodes of which one was not raised have different digests", async () => {
-    const [raised, left] = [new Story(), new Story()];
+    const [raised, left] = [new Story(fresh()), new Story(fresh())];
     await raised.entry([raise(1)]);
     await left.entry([raise(0)]);
     expect(raised.machine.digest).not.toBe(left.machine.digest);
   });
 
   test("a command of a later version is refused with VERSION_TOO_OLD, also on a retry, until the raise", async () => {
-    const story = new Story(Replica.empty(defaultLimits, nextRelease));
+    const story = new Story(fresh(nextRelease));
     await story.queue("q", { ordering: "none" });
     await story.entry([raise(rulesVersionMax)]);
     const session = await story.session();
@@ -58,7 +60,7 @@ describe("M6: the log says which rules apply", () => {
   });
 
   test("the store keeps the version; at version 0 its rows are those of releases before versions", async () => {
-    const story = new Story();
+    const story = new Story(fresh());
     await story.pass(1);
     await story.replica.flush();
     const format = async (): Promise<unknown> =>
@@ -72,7 +74,7 @@ describe("M6: the log says which rules apply", () => {
 });
 
 test("M7: the digests of the last eight multiples of 1,024 are kept, of skipped entries too", () => {
-  const { machine } = Replica.empty();
+  const { machine } = fresh();
   const digests = new Map<number, string>();
   for (let index = 1; index <= 10 * checkpointEvery; index += 1) {
     if (index % 3 === 0) machine.skip(index);
@@ -92,14 +94,16 @@ test("M7: the digests of the last eight multiples of 1,024 are kept, of skipped 
 
 describe("a release stops at what it does not know, and says who wrote it", () => {
   test("a raise to an unknown version", async () => {
-    const story = new Story();
+    const story = new Story(fresh());
     await expect(story.entry([raise(rulesVersionMax + 1)])).rejects.toThrow(NewerRules);
     const said = `version ${rulesVersionMax + 1}.*later release.*up to version ${rulesVersionMax}`;
-    await expect(new Story().entry([raise(rulesVersionMax + 1)])).rejects.toThrow(RegExp(said));
+    await expect(new Story(fresh()).entry([raise(rulesVersionMax + 1)])).rejects.toThrow(
+      RegExp(said),
+    );
   });
 
   test("rows, and so a snapshot, of an unknown version", async () => {
-    const story = new Story(Replica.empty(defaultLimits, nextRelease));
+    const story = new Story(fresh(nextRelease));
     await story.entry([raise(nextRelease.versionMax)]);
     await story.replica.flush();
     const [meta] = await story.replica.store.getMany([metaRow]);
@@ -128,7 +132,7 @@ describe("a release stops at what it does not know, and says who wrote it", () =
 test("R8, E6: with a raise at any point, replicas agree: by replay, and from a snapshot before or after it", async () => {
   await fc.assert(
     fc.asyncProperty(moves(40), fc.nat(45), fc.nat(45), async (list, raiseAt, snapshotAt) => {
-      const replica = Replica.empty(defaultLimits, nextRelease);
+      const replica = fresh(nextRelease);
       const history = new History();
       const log: Uint8Array[] = [];
       const entry = async (calls: readonly Call[], ms: number): Promise<void> => {
@@ -136,12 +140,12 @@ test("R8, E6: with a raise at any point, replicas agree: by replay, and from a s
         const all = log.length === raiseAt ? [raise(nextRelease.versionMax), ...calls] : calls;
         log.push(payloadOf(all, history.time));
         const { answers, effects } = await replica.apply(log.at(-1)!, ++history.index);
-        history.learn({ answers: answers.slice(all.length - calls.length), effects });
+        history.learn({ answers: answers.slice(all.length - calls.length), effects }, calls);
       };
       await entry(history.opening(), 1);
       for (const { steps, ms } of history.entries(list)) await entry(history.calls(steps), ms);
 
-      let other = Replica.empty(defaultLimits, nextRelease);
+      let other = fresh(nextRelease);
       for (const [at, payload] of log.entries()) {
         await other.apply(payload, at + 1);
         if (at !== snapshotAt) continue;

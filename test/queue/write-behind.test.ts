@@ -96,7 +96,7 @@ describe("W1: rows read for apply", () => {
     await story.restart({ lanesResidentMax: 0 });
     const { machine } = story;
     const command = { kind: "enqueue", queue: "q", message: message("a") } as const;
-    expect(machine.missing(command)).toHaveLength(1);
+    expect(machine.missing(nobody, command)).toHaveLength(1);
     machine.begin({ index: 99, time: 1 });
     expect(() => machine.apply(nobody, command)).toThrow("not provided");
   });
@@ -110,12 +110,12 @@ describe("W1: rows read for apply", () => {
     await story.restart({ lanesResidentMax: 0 });
     const { machine } = story;
     const command = { kind: "enqueue", queue: "q", message: message("a") } as const;
-    const row = only(machine.missing(command));
+    const row = only(machine.missing(nobody, command));
     expect(machine.hint([{ origin: nobody, command }])).toEqual([row]);
     machine.provide(row, undefined);
-    expect(machine.missing(command)).toEqual([]);
+    expect(machine.missing(nobody, command)).toEqual([]);
     await story.pass(1);
-    expect(machine.missing(command)).toEqual([row]);
+    expect(machine.missing(nobody, command)).toEqual([row]);
   });
 
   test("L6: key_seq goes on where it was, however long the key was idle", async () => {
