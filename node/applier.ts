@@ -10,6 +10,7 @@
 import {
   decodeEntry,
   type Answer,
+  type DueRange,
   type LogEntry,
   type Effects,
   type Machine,
@@ -19,6 +20,7 @@ import {
 import type { Entry } from "../raft/index.ts";
 import { assert } from "./assert.ts";
 import type { Clock, Timer } from "./clock.ts";
+import { readDue } from "./open-machine.ts";
 
 /** Longest slice of the event loop that applying takes at once. */
 const sliceMs = 4;
@@ -135,7 +137,8 @@ export class Applier {
       const missing = this.#slice();
       this.#events.applied(this.#machine.appliedIndex, this.#machine.takeEffects());
       this.#scheduleWrite();
-      if (missing !== undefined) await this.#fetch(missing);
+      if (missing instanceof Array) await this.#fetch(missing);
+      else if (missing !== undefined) this.#machine.provideDue(await readDue(this.#store, missing));
       else if (this.#at < this.#backlog.length)
         await new Promise<void>((resolve) => this.#clock.soon(resolve));
     }
@@ -151,7 +154,7 @@ export class Applier {
   }
 
   /** Applies until the slice is used up, or until rows are missing: those. */
-  #slice(): readonly string[] | undefined {
+  #slice(): readonly string[] | DueRange | undefined {
     const end = this.#clock.monotonicMs() + sliceMs;
     for (let count = 1; this.#at < this.#backlog.length; count += 1) {
       const missing = this.#applyOne(end);
@@ -168,7 +171,7 @@ export class Applier {
   }
 
   /** "more": the slice is used up in the middle of the entry. */
-  #applyOne(end: number): readonly string[] | "more" | undefined {
+  #applyOne(end: number): readonly string[] | DueRange | "more" | undefined {
     const machine = this.#machine;
     const entry = this.#backlog[this.#at];
     assert(
@@ -191,6 +194,8 @@ export class Applier {
     }
     const at = { index: entry.index, time: current.decoded.time };
     if (!current.begun) {
+      const due = machine.missingDue(at);
+      if (due !== undefined) return due;
       const missing = machine.missingToBegin(at);
       if (missing.length > 0) return missing;
       machine.begin(at);
@@ -205,7 +210,7 @@ export class Applier {
       }
       const record = records[current.ordinal];
       assert(record !== undefined, "a record for each ordinal");
-      const missing = machine.missing(record.command);
+      const missing = machine.missing(record.origin, record.command);
       if (missing.length > 0) return missing;
       const answer = machine.apply(record.origin, record.command);
       this.#events.answer(entry, current.ordinal, record.origin, answer);

@@ -2,9 +2,12 @@
 
 import {
   decodeMessage,
+  type Bytes,
   type Grant,
+  type KeyRange,
   type Machine,
   type OrderedStore,
+  type Row,
   type StoredMessage,
 } from "../queue/index.ts";
 import type { LoadedDelivery } from "./streams.ts";
@@ -39,23 +42,47 @@ export class Bodies {
 
   /** Rejects when the store cannot be read; `failed` has been told. */
   async load(grants: readonly Grant[]): Promise<LoadedDelivery[]> {
+    const messages = await this.messages(grants.map(({ row }) => row));
+    return grants.map((grant, i) => ({ grant, message: messages[i] }));
+  }
+
+  /** undefined: there is none in this row (any more). Rejects as `load`. */
+  async messages(rows: readonly Bytes[]): Promise<(StoredMessage | undefined)[]> {
     const { machine, store } = this.#state();
-    const found: (StoredMessage | "not-here" | undefined)[] = grants.map((grant) =>
-      machine.message(grant.row),
-    );
-    const rows: string[] = [];
-    grants.forEach((grant, i) => {
-      if (found[i] === "not-here") rows.push(grant.row);
-    });
-    try {
-      const values = rows.length > 0 ? await store.getMany(rows) : [];
+    const found = rows.map((row) => machine.message(row));
+    const absent = rows.filter((_, i) => found[i] === "not-here");
+    return this.#reading(store, async () => {
+      const values = absent.length > 0 ? await store.getMany(absent) : [];
       let next = 0;
-      return grants.map((grant, i) => {
-        const message = found[i];
-        if (message !== "not-here") return { grant, message };
+      return found.map((message) => {
+        if (message !== "not-here") return message;
         const value = values[next++];
-        return { grant, message: value === undefined ? undefined : decodeMessage(value) };
+        return value === undefined ? undefined : decodeMessage(value);
       });
+    });
+  }
+
+  /** Rows as the store has them: the first ones in order, or with `reverse` the last ones, last first. Rejects as `load`. */
+  rows({ from, to }: KeyRange, limit: number, reverse = false): Promise<Row[]> {
+    const { store } = this.#state();
+    return this.#reading(store, async () => {
+      const found: Row[] = [];
+      for await (const rows of store.range(from, to, { limit, reverse })) found.push(...rows);
+      return found;
+    });
+  }
+
+  /** Every row of a range, batch by batch. Rejects as `load`. */
+  async eachRow({ from, to }: KeyRange, visit: (row: Row) => void): Promise<void> {
+    const { store } = this.#state();
+    await this.#reading(store, async () => {
+      for await (const rows of store.range(from, to)) rows.forEach(visit);
+    });
+  }
+
+  async #reading<T>(store: OrderedStore, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
     } catch (error) {
       this.#failed(store, error);
       throw error;

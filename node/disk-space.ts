@@ -7,7 +7,7 @@
 //       a disk is broken (F2).
 
 import type { Logger } from "pino";
-import type { Refusal } from "../queue/index.ts";
+import type { Command, Refusal } from "../queue/index.ts";
 import type { Clock, Timer } from "./clock.ts";
 import type { Disk } from "./log/index.ts";
 
@@ -187,6 +187,13 @@ export class DiskSpace {
       await new Promise<void>((resolve) => this.#clock.after(stepMs, resolve));
     }
   }
+}
+
+/** Commands that need room: a full node, or a full disk, refuses them. A commit that only settles makes room. */
+export function addsMessages(command: Command): boolean {
+  const { kind } = command;
+  if (kind === "commit") return command.enqueues.length > 0;
+  return kind === "enqueue" || kind === "enqueue-batch" || kind === "replay";
 }
 
 /** `own`: this node's disk; else those of too many others. */

@@ -1,12 +1,18 @@
 // Checks at the door: what a client says → commands of the state machine, or the field that is wrong.
 // Both the unary calls and the stream go through here; nothing behind it meets an unchecked value.
 
+import {
+  decodeContent,
+  MalformedFrame,
+  type MessageOptionsBytes,
+  type NewMessageBytes,
+} from "../proto/frame.ts";
 import type {
   Bytes,
   Command,
   LeaseRef,
+  MessageExtras,
   NewMessage,
-  QueueOptions,
   Refusal,
   Settlement,
 } from "../queue/index.ts";
@@ -82,12 +88,19 @@ export function content(bytes: Uint8Array, field = "content"): Uint8Array {
   return bytes;
 }
 
-export function lease(queue: string, lane: Bytes, keySeq: number, token: number): LeaseRef {
+/** `field`: what it is called in the request. */
+export function lease(
+  queue: string,
+  lane: Bytes,
+  keySeq: number,
+  token: number,
+  field = "lease",
+): LeaseRef {
   return {
-    queue: queueName(queue, "lease.queue"),
-    lane: key(lane, "lease.key"),
-    keySeq: whole(keySeq, "lease.key_seq", 1, Number.MAX_SAFE_INTEGER),
-    token: whole(token, "lease.fencing_token", 1, Number.MAX_SAFE_INTEGER),
+    queue: queueName(queue, `${field}.queue`),
+    lane: key(lane, `${field}.key`),
+    keySeq: whole(keySeq, `${field}.key_seq`, 1, Number.MAX_SAFE_INTEGER),
+    token: whole(token, `${field}.fencing_token`, 1, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -96,16 +109,20 @@ export function leaseMs(value: number, field = "lease_ms"): number {
   return value === 0 ? 0 : whole(value, field, limits.leaseMs.min, limits.leaseMs.max);
 }
 
-export function errorText(text: string): string {
+export function errorText(text: string, field = "error"): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > limits.errorBytes)
-    throw new Malformed("error", `error has ${bytes} bytes; expected at most ${limits.errorBytes}`);
+    throw new Malformed(
+      field,
+      `${field} has ${bytes} bytes; expected at most ${limits.errorBytes}`,
+    );
   return bytesOf(text);
 }
 
 export function settlement(
   kind: Settlement["kind"],
   said: { delayMs: number | undefined; error: string; leaseMs: number },
+  prefix = "",
 ): Settlement {
   switch (kind) {
     case "ack":
@@ -117,35 +134,123 @@ export function settlement(
         delayMs:
           said.delayMs === undefined
             ? undefined
-            : whole(said.delayMs, "delay_ms", 0, limits.leaseMs.max),
-        error: errorText(said.error),
+            : whole(said.delayMs, `${prefix}delay_ms`, 0, limits.leaseMs.max),
+        error: errorText(said.error, `${prefix}error`),
       };
     case "reject":
-      return { kind, error: errorText(said.error) };
+      return { kind, error: errorText(said.error, `${prefix}error`) };
     case "extend":
       return { kind, leaseMs: leaseMs(said.leaseMs) };
   }
 }
 
-export function enqueue(queue: string, message: NewMessage): Command {
+/** A message that asks for nothing else and is small enough, as nearly all are: without the names of its fields. */
+function plainMessage(
+  { keyBytes, content: bytes, options }: NewMessageBytes,
+  published: boolean,
+): NewMessage | undefined {
+  if (published || options !== undefined) return undefined;
+  if (keyBytes.length > limits.keyBytes || bytes.length > limits.contentBytes) return undefined;
+  return { key: keyBytes, content: bytes, extras: undefined };
+}
+
+/** A new message. `prefix`: of its fields' names. `published`: it may go to a topic, whose filters compare headers. */
+export function newMessage(
+  { keyBytes, content: bytes, options }: NewMessageBytes,
+  published: boolean,
+  prefix = "",
+): NewMessage {
   return {
-    kind: "enqueue",
-    queue: queueName(queue),
-    message: { key: key(message.key), content: content(message.content) },
+    key: key(keyBytes, `${prefix}key`),
+    content: content(bytes, `${prefix}content`),
+    extras:
+      options === undefined && !published ? undefined : extras(options, bytes, published, prefix),
   };
 }
 
-export function enqueueBatch(queue: string, messages: readonly NewMessage[]): Command {
-  if (messages.length === 0 || messages.length > limits.batchMessages) {
+const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
+
+function extras(
+  options: MessageOptionsBytes | undefined,
+  bytes: Uint8Array,
+  published: boolean,
+  prefix: string,
+): MessageExtras | undefined {
+  const headers = published ? headersOf(bytes, `${prefix}content`) : noHeaders;
+  const found = { ...messageOptions(options, `${prefix}message_options.`), headers };
+  const asksNothing = Object.values(found).every(
+    (value) => value === 0 || value === "" || value === headers,
+  );
+  return asksNothing && Object.keys(headers).length === 0 ? undefined : found;
+}
+
+const noOptions: MessageOptionsBytes = {
+  dedupIdBytes: "",
+  expectKeySeq: 0,
+  notBeforeMs: 0,
+  delayMs: 0,
+  expiresAtMs: 0,
+  ttlMs: 0,
+  priority: 0,
+};
+
+function messageOptions(
+  said: MessageOptionsBytes = noOptions,
+  prefix: string,
+): Omit<MessageExtras, "headers"> {
+  if (said.dedupIdBytes.length > limits.dedupIdBytes)
+    throw new Malformed(
+      `${prefix}dedup_id`,
+      `${prefix}dedup_id has ${said.dedupIdBytes.length} bytes; expected at most ${limits.dedupIdBytes}`,
+    );
+  const { retentionMs, timeMs, priority } = limits;
+  return {
+    dedupId: said.dedupIdBytes,
+    expectKeySeq: whole(said.expectKeySeq, `${prefix}expect_key_seq`, 0, Number.MAX_SAFE_INTEGER),
+    notBefore: whole(said.notBeforeMs, `${prefix}not_before_ms`, 0, timeMs),
+    delayMs: whole(said.delayMs, `${prefix}delay_ms`, 0, retentionMs),
+    expiresAt: whole(said.expiresAtMs, `${prefix}expires_at_ms`, 0, timeMs),
+    ttlMs: whole(said.ttlMs, `${prefix}ttl_ms`, 0, retentionMs),
+    priority: whole(said.priority, `${prefix}priority`, 0, priority),
+  };
+}
+
+/** Sorted, so that the same headers are the same bytes in the log (G1). */
+function headersOf(bytes: Uint8Array, field: string): Readonly<Record<string, string>> {
+  try {
+    const headers = Object.entries(decodeContent(bytes).headers);
+    headers.sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(headers.map(([name, value]) => [bytesOf(name), bytesOf(value)]));
+  } catch (error) {
+    if (!(error instanceof MalformedFrame)) throw error;
+    throw new Malformed(field, `${field} is no raftq.v1.Content: ${error.message}`);
+  }
+}
+
+export function enqueue(queue: string, message: NewMessageBytes, published: boolean): Command {
+  return {
+    kind: "enqueue",
+    queue: queueName(queue),
+    message: plainMessage(message, published) ?? newMessage(message, published),
+  };
+}
+
+export function enqueueBatch(
+  queue: string,
+  said: readonly NewMessageBytes[],
+  perItem: boolean,
+  published: boolean,
+): Command {
+  if (said.length === 0 || said.length > limits.batchMessages) {
     throw new Malformed(
       "messages",
-      `${messages.length} messages; expected 1 to ${limits.batchMessages}`,
+      `${said.length} messages; expected 1 to ${limits.batchMessages}`,
     );
   }
   let bytes = 0;
-  messages.forEach((message, i) => {
-    key(message.key, `messages[${i}].key`);
-    bytes += content(message.content, `messages[${i}].content`).length;
+  const messages = said.map((message, i) => {
+    bytes += message.content.length;
+    return plainMessage(message, published) ?? newMessage(message, published, `messages[${i}].`);
   });
   if (bytes > limits.batchBytes)
     throw new Malformed(
@@ -153,13 +258,18 @@ export function enqueueBatch(queue: string, messages: readonly NewMessage[]): Co
       `${bytes} bytes together; expected at most ${limits.batchBytes}`,
       "TOO_LARGE",
     );
-  return { kind: "enqueue-batch", queue: queueName(queue), messages };
+  return { kind: "enqueue-batch", queue: queueName(queue), messages, perItem };
 }
 
-export function receive(
-  queue: string,
-  said: { maxMessages: number; maxWaitMs: number; leaseMs: number },
-): Command {
+interface SaidReceive {
+  readonly maxMessages: number;
+  readonly maxWaitMs: number;
+  readonly leaseMs: number;
+  readonly maxBytes: number;
+  readonly keyBytes: readonly Bytes[];
+}
+
+export function receive(queue: string, said: SaidReceive): Command {
   return {
     kind: "receive",
     queue: queueName(queue),
@@ -169,143 +279,45 @@ export function receive(
         : whole(said.maxMessages, "max_messages", 1, limits.receiveMessages),
     maxWaitMs: whole(said.maxWaitMs, "max_wait_ms", 0, limits.receiveWaitMs),
     leaseMs: leaseMs(said.leaseMs),
+    maxBytes: whole(said.maxBytes, "max_bytes", 0, limits.batchBytes),
+    keys: keys(said.keyBytes),
   };
 }
 
-export function subscribe(said: {
-  consumer: number;
-  queue: string;
-  credit: number;
-  leaseMs: number;
-}): Command {
+interface SaidSubscribe {
+  readonly consumer: number;
+  readonly queue: string;
+  readonly credit: number;
+  readonly leaseMs: number;
+  readonly creditBytes: number;
+  readonly keyBytes: readonly Bytes[];
+}
+
+export function subscribe(said: SaidSubscribe): Command {
   return {
     kind: "subscribe",
     consumer: whole(said.consumer, "consumer", 1, 2 ** 31),
     queue: queueName(said.queue),
     credit: whole(said.credit, "credit", 1, limits.credit),
     leaseMs: leaseMs(said.leaseMs),
+    creditBytes: whole(said.creditBytes, "credit_bytes", 0, Number.MAX_SAFE_INTEGER),
+    keys: keys(said.keyBytes),
   };
 }
 
-/** Options as the API spells them: unset is undefined (or absent), enums are names, unknown enum values numbers. */
-export interface SaidOptions {
-  readonly ordering?: unknown;
-  readonly maxInFlightPerKey?: number;
-  readonly leaseMs?: number;
-  readonly maxAttempts?: number;
-  readonly retry?: {
-    readonly initialMs?: number;
-    readonly multiplier?: number;
-    readonly maxMs?: number;
-  } | null;
-  readonly onExhausted?: unknown;
-  readonly deadLetterQueue?: string;
-  readonly maxMessages?: number;
-  readonly maxBytes?: number;
-  readonly maxMessageBytes?: number;
-  readonly paused?: boolean;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly setLabels?: boolean;
+/** Of which keys only; sorted, each once. */
+function keys(said: readonly Bytes[]): readonly Bytes[] {
+  if (said.length > limits.filterKeys)
+    throw new Malformed("keys", `${said.length} keys; expected at most ${limits.filterKeys}`);
+  said.forEach((bytes, i) => {
+    if (key(bytes, `keys[${i}]`) === "")
+      throw new Malformed(`keys[${i}]`, `keys[${i}] is empty; expected a key`);
+  });
+  return [...new Set(said)].sort();
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** The options that were said, and no others. `retry` is completed from `base`. */
-export function queueOptions(
-  said: SaidOptions | null | undefined,
-  base: QueueOptions,
-): Partial<QueueOptions> {
-  const options: Writable<Partial<QueueOptions>> = {};
-  if (said === null || said === undefined) return options;
-  const number = (
-    field:
-      | "maxInFlightPerKey"
-      | "leaseMs"
-      | "maxAttempts"
-      | "maxMessages"
-      | "maxBytes"
-      | "maxMessageBytes",
-    name: string,
-    min: number,
-    max: number,
-  ): void => {
-    const value = said[field];
-    if (value !== undefined) options[field] = whole(value, `options.${name}`, min, max);
-  };
-  const ordering = oneOf(said.ordering, "options.ordering", "ORDERING_UNSPECIFIED", {
-    KEY: "key",
-    TOTAL: "total",
-    NONE: "none",
-  } as const);
-  if (ordering !== undefined) options.ordering = ordering;
-  const onExhausted = oneOf(said.onExhausted, "options.on_exhausted", "ON_EXHAUSTED_UNSPECIFIED", {
-    PARK: "park",
-    DEAD_LETTER: "dead-letter",
-    DISCARD: "discard",
-  } as const);
-  if (onExhausted !== undefined) options.onExhausted = onExhausted;
-  number("maxInFlightPerKey", "max_in_flight_per_key", 1, limits.inFlightPerKey);
-  number("leaseMs", "lease_ms", limits.leaseMs.min, limits.leaseMs.max);
-  number("maxAttempts", "max_attempts", 1, limits.attempts);
-  number("maxMessages", "max_messages", 0, Number.MAX_SAFE_INTEGER);
-  number("maxBytes", "max_bytes", 0, Number.MAX_SAFE_INTEGER);
-  number("maxMessageBytes", "max_message_bytes", 1, limits.contentBytes);
-  if (said.retry !== null && said.retry !== undefined)
-    options.retry = retry(said.retry, base.retry);
-  if (said.deadLetterQueue !== undefined)
-    options.deadLetterQueue =
-      said.deadLetterQueue === ""
-        ? ""
-        : queueName(said.deadLetterQueue, "options.dead_letter_queue");
-  if (said.paused !== undefined) options.paused = said.paused;
-  if (said.setLabels === true || Object.keys(said.labels ?? {}).length > 0)
-    options.labels = labels(said.labels ?? {});
-  return options;
-}
-
-function retry(
-  said: NonNullable<SaidOptions["retry"]>,
-  base: QueueOptions["retry"],
-): QueueOptions["retry"] {
-  const initialMs =
-    said.initialMs === undefined
-      ? base.initialMs
-      : whole(said.initialMs, "options.retry.initial_ms", 1, limits.retryMs);
-  const maxMs =
-    said.maxMs === undefined
-      ? base.maxMs
-      : whole(said.maxMs, "options.retry.max_ms", 1, limits.leaseMs.max);
-  const multiplier = said.multiplier ?? base.multiplier;
-  if (!(multiplier >= 1 && multiplier <= limits.retryMultiplier))
-    throw new Malformed(
-      "options.retry.multiplier",
-      `options.retry.multiplier is ${multiplier}; expected 1 to ${limits.retryMultiplier}`,
-    );
-  return { initialMs, multiplier, maxMs };
-}
-
-function labels(said: Readonly<Record<string, string>>): Record<string, string> {
-  const entries = Object.entries(said);
-  if (entries.length > limits.labels)
-    throw new Malformed(
-      "options.labels",
-      `${entries.length} labels; expected at most ${limits.labels}`,
-    );
-  // Sorted, so that the same labels are the same bytes in the log (G1).
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [name, value] of entries) {
-    for (const text of [name, value]) {
-      if (Buffer.byteLength(text) > limits.labelBytes)
-        throw new Malformed(
-          "options.labels",
-          `a label has more than ${limits.labelBytes} bytes: ${quoted(text)}`,
-        );
-    }
-  }
-  return Object.fromEntries(entries.map(([name, value]) => [bytesOf(name), bytesOf(value)]));
-}
-
-function oneOf<T extends string>(
+/** A name of an enum; undefined: it was left out. */
+export function oneOf<T extends string>(
   said: unknown,
   field: string,
   unspecified: string,
@@ -321,6 +333,6 @@ function oneOf<T extends string>(
   return found;
 }
 
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 61)}...` : text);
 }

@@ -7,30 +7,25 @@ import {
   type Command,
   type Machine,
   type Origin,
+  type QueueEvent,
   type Refusal,
 } from "../queue/index.ts";
-import {
-  Raft,
-  type NodeId,
-  type Output,
-  type RaftStatus,
-  type SnapshotWrite,
-} from "../raft/index.ts";
+import { Raft, type NodeId, type Output, type RaftStatus } from "../raft/index.ts";
 import { Administration } from "./administration.ts";
-import { Applier } from "./applier.ts";
 import { startTicker, type Clock, type Timer } from "./clock.ts";
 import type { ServerConfig } from "./config.ts";
-import { Compactor } from "./compactor.ts";
 import { Consensus, type ConsensusEvents } from "./consensus.ts";
-import { diskRefusal, type DiskSpace } from "./disk-space.ts";
+import { addsMessages, diskRefusal, type DiskSpace } from "./disk-space.ts";
+import { textOf } from "./door.ts";
 import type { DurableLog, RestoredLog } from "./log/index.ts";
 import { Leadership } from "./leadership.ts";
 import { Dismissed, type Members } from "./members.ts";
 import { PeerReports, type Condition } from "./peer-report.ts";
 import { Proposer, type Respond } from "./proposer.ts";
-import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { Replica } from "./replica.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import type { State, StateDirectory } from "./state-directory.ts";
+import { stalledMs, StallWatch } from "./stall-watch.ts";
 import { Streams } from "./streams.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { raftConfig } from "./raft-config.ts";
@@ -62,8 +57,6 @@ export interface LeaderAddress {
 /** Entries under way before further commands are gathered into larger ones (proposer.ts B3). */
 const entriesInFlightMax = 8;
 const proposerBacklogBytesMax = 16 * 1024 * 1024;
-/** Between two looks whether there is room for a snapshot that is being received. */
-const roomMs = 1_000;
 
 export class Node {
   readonly id: NodeId;
@@ -76,22 +69,17 @@ export class Node {
   readonly #leadership: Leadership;
   readonly #waiting = new Waiting();
   readonly #sender: SnapshotSender;
-  readonly #receiver: SnapshotReceiver;
-  readonly #compactor: Compactor;
   readonly #transport: Transport;
   readonly #reports: PeerReports;
+  readonly #stalls = new StallWatch();
   readonly #ticker: Timer;
   readonly #members: Members;
-  #applier: Applier;
+  readonly #replica: Replica;
   #leader: { term: number; id: NodeId | undefined };
   #leads = false;
   /** As leader: the first index of the term; once it is applied the state machine is up to date. */
   #leadsFrom = Infinity;
   #closing = false;
-  /** Chunks of a snapshot are taken one after the other, also those of two leaders (E2). */
-  #receiving: Promise<void> = Promise.resolve();
-  /** Machine, store and log are being replaced by a snapshot. */
-  #installing = false;
   readonly #roleListeners: (() => void)[] = [];
 
   constructor(config: ServerConfig, ports: NodePorts) {
@@ -99,7 +87,6 @@ export class Node {
     this.#ports = ports;
     this.id = config.nodeId;
     this.#members = ports.members;
-    this.#applier = this.#newApplier(ports.state);
     const raft = new Raft(raftConfig(config, ports.random), {
       ...ports.restored,
       applied: ports.state.machine.appliedIndex,
@@ -129,13 +116,12 @@ export class Node {
     );
     this.#sender = new SnapshotSender(ports.clock, ports.logger, {
       chunkBytes: config.snapshotChunkBytes,
-      store: () => this.#applier.store,
+      store: () => this.#replica.store,
       idAt: (index) => this.#consensus.snapshotIdAt(index),
       chainAt: (index) => ports.log.readChain(index),
       failed: (error) => this.#consensus.fail(error),
     });
-    this.#receiver = new SnapshotReceiver(ports.states, ports.logger);
-    this.#compactor = new Compactor(ports.log, config.logRetainBytes, ports.logger);
+    this.#replica = this.#newReplica();
     this.#transport = ports.connect(this.#transportEvents());
     this.#reports = new PeerReports({
       id: this.id,
@@ -157,13 +143,11 @@ export class Node {
       appended: (persist) => this.administration.appended(persist),
       committed: (entries) => {
         this.administration.committed(entries);
-        this.#applier.push(entries);
+        this.#replica.committed(entries);
       },
       confirmed: (reads) => this.#waiting.confirmed(reads, this.machine.appliedIndex),
       readSnapshot: (read) => this.#sender.read(read),
-      received: (chunk) => {
-        this.#receiving = this.#receiving.then(() => this.#receiveSnapshot(chunk));
-      },
+      received: (chunk) => this.#replica.received(chunk),
       failed: (error) => {
         this.#stopTimers();
         this.#ports.fatal(error);
@@ -175,6 +159,7 @@ export class Node {
     const consensus = this.#consensus;
     return {
       message: (message) => {
+        if (!consensus.ended) this.#reports.met(message.from);
         if (message.kind === "report") {
           if (!consensus.ended) this.#reports.received(message);
           return;
@@ -197,16 +182,16 @@ export class Node {
   // ---------------------------------------------------------------- for the services
 
   get machine(): Machine {
-    return this.#applier.machine;
+    return this.#replica.machine;
   }
 
-  get state(): { readonly machine: Machine; readonly store: Applier["store"] } {
-    return this.#applier;
+  get state(): State {
+    return this.#replica.state;
   }
 
   /** Of the state at `machine.appliedIndex` (R9); empty while an entry is applied in part. */
   get digest(): string {
-    return this.#applier.midEntry ? "" : this.machine.digest;
+    return this.#replica.digest;
   }
 
   /** What this node tells the others about itself. */
@@ -237,7 +222,7 @@ export class Node {
 
   /** Payload bytes committed and not applied here (I7). */
   get applyBacklogBytes(): number {
-    return this.#applier.backlogBytes;
+    return this.#replica.backlogBytes;
   }
 
   get term(): number {
@@ -286,8 +271,8 @@ export class Node {
   }
 
   /** F9: what adds data is refused while a quorum, or this node, has no room. */
-  #watermark({ kind }: Command): Refusal | undefined {
-    if (kind !== "enqueue" && kind !== "enqueue-batch") return undefined;
+  #watermark(command: Command): Refusal | undefined {
+    if (!addsMessages(command)) return undefined;
     const { space } = this.#ports;
     if (!space.low && !this.#reports.quorumLow) return undefined;
     return this.machine.version < diskWatermarkSince ? undefined : diskRefusal(space.low);
@@ -342,13 +327,28 @@ export class Node {
         (origin, command, done) => this.submit(origin, command, done),
         () => this.#reports.rulesVersionOfAll,
       );
+    if (this.ready && !this.#closing) this.#lookForStalls();
+  }
+
+  #lookForStalls(): void {
+    const now = this.#ports.clock.monotonicMs();
+    const stalled = this.#stalls.look(now, () => this.machine.stalledQueues());
+    for (const { queue, sessions } of stalled) {
+      this.#ports.logger.error(
+        { queue, sessions: sessions.length },
+        `queue ${queue}: messages are ready and consumers have credit, but nothing was delivered for ${stalledMs / 1000} s`,
+      );
+      const event = { kind: "stalled", queue, keyBytes: "", keySeq: 0, attempts: 0, error: "" };
+      this.streams.event(sessions, event);
+    }
   }
 
   // ---------------------------------------------------------------- apply
 
-  #newApplier(state: State): Applier {
-    state.machine.collectGrants = this.#leads;
-    return new Applier(state.machine, state.store, this.#ports.clock, this.#config, {
+  #newReplica(): Replica {
+    const consensus = this.#consensus;
+    const ports = { ...this.#ports, consensus, keepFrom: () => this.#sender.keepFrom };
+    return new Replica(this.#config, this.#ports.state, ports, {
       answer: (entry, ordinal, origin, answer) => {
         if (!this.#leads || this.#consensus.ended) return;
         this.#waiting.raised(origin, entry.index);
@@ -357,72 +357,31 @@ export class Node {
         if (answer !== undefined) respond(answer);
         else this.#waiting.receive(origin.session, origin.sequence, respond);
       },
-      applied: (index, { grants, completions, endedSessions }) => {
-        if (this.#consensus.ended) return;
+      applied: (index, { grants, completions, endedSessions, events }) => {
         for (const { session, sequence, answer } of completions)
           this.#waiting.completed(session, sequence, answer);
         if (this.#leads) {
           this.streams.granted(grants);
+          if (events.length > 0) this.#tell(events);
           this.streams.ended(endedSessions);
         }
         this.#consensus.input({ kind: "applied", index });
         this.#waiting.applied(index);
         this.#proposer.applied(index);
-        this.#compact();
       },
+      installed: (index, membership) => this.administration.installed(index, membership),
       failed: (error) => this.#consensus.fail(error),
     });
   }
 
-  #compact(): void {
-    if (this.#installing) return;
-    const work = this.#compactor.consider(
-      () => this.#applier.checkpoint(),
-      () => this.#sender.keepFrom,
-      (index) => this.#consensus.snapshotIdAt(index).membership,
-    );
-    void work.then(
-      (index) => {
-        if (index !== undefined) this.#consensus.input({ kind: "compacted", index });
-      },
-      (error: unknown) => this.#consensus.fail(error),
-    );
-  }
-
-  async #receiveSnapshot(write: SnapshotWrite): Promise<void> {
-    await this.#room();
-    if (this.#consensus.ended) return;
-    const { last } = write.snapshot;
-    try {
-      const taken = await this.#receiver.take(write);
-      if (!taken) {
-        this.#consensus.input({ kind: "snapshot-rejected", last });
-        return;
-      }
-      if (!write.done) {
-        this.#consensus.input({ kind: "snapshot-written", last, chunk: write.chunk });
-        return;
-      }
-      // O5: whatever was handed out before is durable, and its effects are inside the snapshot.
-      this.#installing = true;
-      await this.#consensus.persisted();
-      await this.#compactor.idle();
-      await this.#applier.stop();
-      const { state, chain } = await this.#receiver.install(write.snapshot, this.#applier.store);
-      await this.#ports.log.reset(write.snapshot, chain);
-      this.#applier = this.#newApplier(state);
-      this.#installing = false;
-      this.#consensus.input({ kind: "snapshot-installed", snapshot: write.snapshot });
-      this.administration.installed(last.index, write.snapshot.membership);
-    } catch (error) {
-      this.#consensus.fail(error);
+  /** To the sessions that consume the queue; many of one queue may come at once. */
+  #tell(events: readonly QueueEvent[]): void {
+    const consuming = new Map<string, readonly number[]>();
+    for (const { lane, error, ...event } of events) {
+      const sessions = consuming.get(event.queue) ?? this.machine.sessionsConsuming(event.queue);
+      consuming.set(event.queue, sessions);
+      this.streams.event(sessions, { ...event, keyBytes: lane, error: textOf(error) });
     }
-  }
-
-  /** F9: a chunk that waits for room is not acknowledged, and holds the sender back as a slow disk would. */
-  async #room(): Promise<void> {
-    while (this.#ports.space.full && !this.#consensus.ended)
-      await new Promise<void>((resolve) => this.#ports.clock.after(roomMs, resolve));
   }
 
   // ---------------------------------------------------------------- roles
@@ -432,8 +391,7 @@ export class Node {
     const led = this.#leads;
     this.#leader = { term, id: leader };
     this.#leads = role === "leader";
-    // Only a leader delivers; what a later one has to deliver it finds in the leases.
-    this.machine.collectGrants = this.#leads;
+    this.#replica.leads = this.#leads;
     if (this.#leads && !led) {
       this.#leadership.begin(this.machine.clusterTime);
       this.#leadsFrom = this.#consensus.status.last.index;
@@ -444,6 +402,7 @@ export class Node {
       this.#waiting.abandon();
       this.administration.leadershipLost();
       this.streams.leadershipLost();
+      this.#stalls.forget();
       this.#sender.stop().catch((error: unknown) => this.#consensus.fail(error));
     }
     if (leader !== undefined && leader !== this.id) this.administration.ledBy(leader);
@@ -478,20 +437,12 @@ export class Node {
     await this.#transport.close();
     await this.#sender.stop();
     if (wasDead) return;
-    await this.#receiving;
-    await this.#receiver.stop();
-    await this.#consensus.persisted();
-    await this.#compactor.idle();
-    await this.#applier.checkpoint();
-    await this.#applier.stop();
-    await this.#ports.log.close();
-    await this.#applier.store.close();
+    await this.#replica.close();
   }
 
   /** The store behind `state` cannot be read: an error, unless its time is over anyway. */
-  storeFailed(store: Applier["store"], error: unknown): void {
-    if (this.#installing || store !== this.#applier.store) return;
-    this.#consensus.fail(error);
+  storeFailed(store: State["store"], error: unknown): void {
+    this.#replica.storeFailed(store, error);
   }
 
   #stopTimers(): void {

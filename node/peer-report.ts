@@ -1,7 +1,10 @@
-// What members tell each other beside Raft: about once a second, over the same links, as unreliably as everything there.
+// What members tell each other beside Raft: as soon as they hear of each other, then about once a second, over the same links, as
+// unreliably as everything there.
 //   E1. A report says facts about its sender. Raft knows nothing of it; no safety of the log depends on it.
 //   E2. Rules are raised only when every member, learners too, has lately said that it knows them (G5).
 //   E3. Digests are facts of an index and stay true; how full a disk is holds for a few seconds only.
+//   E5. Who is heard of for the first time, or after a silence, gets a report at once: its link is open, and a new cluster, or one
+//       whose last member was upgraded, waits for nothing else to raise its rules.
 //   E4. A longer report than this release knows is read as far as it is known: later releases add at its end.
 
 import type { Logger } from "pino";
@@ -57,6 +60,8 @@ export class PeerReports {
   readonly #surroundings: Surroundings;
   readonly #timer: Timer;
   #heard = new Map<NodeId, Heard>();
+  /** When the last message of any kind came. */
+  #met = new Map<NodeId, number>();
   /** The index of the difference that was told last: each is told once. */
   #told = 0;
   #quorumLow = false;
@@ -64,6 +69,15 @@ export class PeerReports {
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.#timer = surroundings.clock.every(reportMs, () => this.#tick());
+  }
+
+  /** Any message of this member has come (E5). */
+  met(id: NodeId): void {
+    const now = this.#surroundings.clock.monotonicMs();
+    const last = this.#met.get(id);
+    this.#met.set(id, now);
+    if (last !== undefined && now - last <= recentMs) return;
+    if (this.#others.includes(id)) this.#sendTo([id]);
   }
 
   received(report: PeerReport): void {
@@ -104,13 +118,18 @@ export class PeerReports {
   }
 
   #tick(): void {
-    const { id: from, condition, send } = this.#surroundings;
     const others = this.#others;
     // Who is no member any more is forgotten.
     this.#heard = new Map([...this.#heard].filter(([id]) => others.includes(id)));
-    const own = condition();
-    send(others.map((to) => ({ kind: "report", from, to, ...own })));
+    this.#met = new Map([...this.#met].filter(([id]) => others.includes(id)));
+    this.#sendTo(others);
     this.#judge();
+  }
+
+  #sendTo(members: readonly NodeId[]): void {
+    const { id: from, condition, send } = this.#surroundings;
+    const own = condition();
+    send(members.map((to) => ({ kind: "report", from, to, ...own })));
   }
 
   #judge(): void {

@@ -3,12 +3,15 @@
 //   D2. Deliveries of a stream leave in the order of their grants.
 //   D3. Bodies are loaded only while the stream takes bytes: what waits are grants, not messages (R11).
 
+import type { QueueEventBytes } from "../proto/frame.ts";
 import type { Grant, StoredMessage } from "../queue/index.ts";
 
 export interface DeliverySink {
   readonly session: number;
   /** Grants for this session, in order. */
   granted(grants: readonly Grant[]): void;
+  /** Something happened in a queue that the session consumes. */
+  event(event: QueueEventBytes): void;
   /** This node leads no longer: the client has to go elsewhere. */
   leadershipLost(): void;
   /** The session has expired, or was closed. */
@@ -48,6 +51,10 @@ export class Streams {
       if (session !== undefined) this.#bySession.get(session)?.granted(grants.slice(start, i));
       start = i;
     }
+  }
+
+  event(sessions: readonly number[], event: QueueEventBytes): void {
+    for (const session of sessions) this.#bySession.get(session)?.event(event);
   }
 
   ended(sessions: readonly number[]): void {

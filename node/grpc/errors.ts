@@ -20,6 +20,9 @@ const codes: Readonly<Record<Reason, status>> = {
   SEQUENCE_GAP: status.FAILED_PRECONDITION,
   QUEUE_NOT_EMPTY: status.FAILED_PRECONDITION,
   VERSION_TOO_OLD: status.FAILED_PRECONDITION,
+  MESSAGE_LEASED: status.FAILED_PRECONDITION,
+  ORDER_VIOLATION: status.FAILED_PRECONDITION,
+  TOPIC_IN_USE: status.FAILED_PRECONDITION,
   TRANSFERRING: status.UNAVAILABLE,
   MEMBERSHIP_CHANGE_PENDING: status.FAILED_PRECONDITION,
   MEMBER_LAGGING: status.FAILED_PRECONDITION,
@@ -32,16 +35,21 @@ const codes: Readonly<Record<Reason, status>> = {
   MEMBER_EXISTS: status.ALREADY_EXISTS,
   MEMBER_NOT_FOUND: status.NOT_FOUND,
   REVISION_CONFLICT: status.ABORTED,
+  CONDITION_FAILED: status.ABORTED,
+  KEY_SEQ_MISMATCH: status.ABORTED,
   QUEUE_DIFFERS: status.ALREADY_EXISTS,
+  IDEMPOTENCY_CONFLICT: status.ALREADY_EXISTS,
   QUEUE_FULL: status.RESOURCE_EXHAUSTED,
   TOO_MANY_IN_FLIGHT: status.RESOURCE_EXHAUSTED,
   DISK_WATERMARK: status.RESOURCE_EXHAUSTED,
   KEY_REQUIRED: status.INVALID_ARGUMENT,
   TOO_LARGE: status.INVALID_ARGUMENT,
   MALFORMED: status.INVALID_ARGUMENT,
+  DELAY_NOT_ALLOWED: status.INVALID_ARGUMENT,
   QUEUE_NOT_FOUND: status.NOT_FOUND,
   MESSAGE_NOT_FOUND: status.NOT_FOUND,
   SESSION_EXPIRED: status.NOT_FOUND,
+  TOPIC_NOT_FOUND: status.NOT_FOUND,
 };
 
 const nothing = {
@@ -50,16 +58,12 @@ const nothing = {
   retryAfterMs: 0,
   currentToken: 0,
   state: "",
+  currentKeySeq: 0,
 } as const;
 
-/** Names of the state machine → of the API. */
-const spelled: Readonly<Record<string, string>> = { session: "session_id", body: "content" };
-
-/** Decided by the state machine, or refused at its door: it certainly did not take effect. */
+/** Decided by the state machine, or refused at its door: it certainly did not take effect. Fields are spelled as the API does. */
 export function refused(refusal: Refusal): WireError {
-  const { reason, message, currentToken, state, retryAfterMs } = refusal;
-  const named = reason === "MESSAGE_NOT_FOUND" ? "lease.key_seq" : refusal.field;
-  const field = spelled[named] ?? named;
+  const { reason, message, field, currentToken, state, retryAfterMs, currentKeySeq } = refusal;
   return {
     reason,
     outcome: "NOT_APPLIED",
@@ -70,6 +74,7 @@ export function refused(refusal: Refusal): WireError {
     currentToken,
     state,
     code: codes[reason],
+    currentKeySeq: currentKeySeq ?? 0,
   };
 }
 
@@ -148,6 +153,11 @@ export function sessionExpired(sessionId: string): WireError {
     message: `session ${sessionId} has expired or was closed: open a new one; nothing is executed for this one any more`,
     code: codes.SESSION_EXPIRED,
   };
+}
+
+/** As the loader of the .proto files wants it: one item of a unary answer. */
+export function errorObject({ leader, ...error }: WireError): object {
+  return { ...error, leader: leader ?? null };
 }
 
 /** The status of a call: code, a sentence, and the whole error in the trailing metadata. */

@@ -1,28 +1,34 @@
-// raftq.v1.Queue, the unary calls: for other languages, for tools, for what happens rarely.
+// raftq.v1.Queue, the unary calls: for other languages, for tools, for what happens rarely. One table of them all.
 
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
-import { QueueCalls, type QueueServiceContext, type Said } from "./queue-calls.ts";
-import { unary as unaryCall } from "./unary.ts";
+import { Asker, type QueueServiceContext } from "./asker.ts";
+import { lookingCalls } from "./looking-calls.ts";
+import { managingCalls } from "./managing-calls.ts";
+import { messageCalls, settleCalls } from "./message-calls.ts";
+import { queueCalls } from "./queue-calls.ts";
+import { redriveCalls } from "./redrive-calls.ts";
+import { sessionCalls } from "./session-calls.ts";
+import { subscriptionCalls, topicCalls } from "./topic-calls.ts";
+import { unary } from "./unary.ts";
 
 export function queueService(context: QueueServiceContext): UntypedServiceImplementation {
-  const calls = new QueueCalls(context);
-  const unary = (run: (said: Said) => Promise<object>) => unaryCall(context.logger, run);
-  return {
-    CreateQueue: unary((said) => calls.createQueue(said)),
-    GetQueue: unary((said) => calls.getQueue(said)),
-    ListQueues: unary((said) => calls.listQueues(said)),
-    UpdateQueue: unary((said) => calls.updateQueue(said)),
-    DeleteQueue: unary((said) => calls.deleteQueue(said)),
-    OpenSession: unary((said) => calls.openSession(said)),
-    KeepAlive: unary((said) => calls.keepAlive(said)),
-    CloseSession: unary((said) => calls.closeSession(said)),
-    Enqueue: unary((said) => calls.enqueue(said)),
-    EnqueueBatch: unary((said) => calls.enqueueBatch(said)),
-    Receive: unary((said) => calls.receive(said)),
-    Ack: unary((said) => calls.settle(said, "ack")),
-    Nack: unary((said) => calls.settle(said, "nack")),
-    Release: unary((said) => calls.settle(said, "release")),
-    Reject: unary((said) => calls.settle(said, "reject")),
-    Extend: unary((said) => calls.settle(said, "extend")),
+  const asker = new Asker(context);
+  const calls = {
+    ...queueCalls(asker),
+    ...sessionCalls(asker),
+    ...messageCalls(asker),
+    ...settleCalls(asker),
+    ...managingCalls(asker),
+    ...redriveCalls(asker),
+    ...lookingCalls(asker),
+    ...topicCalls(asker),
+    ...subscriptionCalls(asker),
   };
+  return Object.fromEntries(
+    // The loader decodes each request by the very .proto file that the parameter of its call describes.
+    Object.entries(calls).map(([name, run]) => [
+      name,
+      unary(context.logger, run as (said: object) => Promise<object>),
+    ]),
+  );
 }

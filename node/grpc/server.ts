@@ -68,7 +68,7 @@ export function clientServices(context: ClientServerContext): {
     parseSession: (text: string) => parseSession(clusterId, text),
   };
   const queue: UntypedServiceImplementation = {
-    ...queueService({ node, bodies, clusterId, logger: context.logger }),
+    ...queueService({ node, bodies, clusterId, clock: context.clock, logger: context.logger }),
     Connect: (call: Parameters<typeof connect>[1]) => connect(stream, call),
   };
   return { queue, admin: adminService(context) };

@@ -4,9 +4,9 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import {
   decodeClientFrame,
   MalformedFrame,
-  ServerFrameWriter,
   type ClientCommand,
   type ClientFrame,
+  type QueueEventBytes,
   type ReplyResult,
   type WireError,
 } from "../../proto/frame.ts";
@@ -18,17 +18,12 @@ import type { Node } from "../node.ts";
 import type { Respond } from "../proposer.ts";
 import type { DeliverySink } from "../streams.ts";
 import { deliveryBytes } from "../wire.ts";
+import { Deliveries } from "./deliveries.ts";
 import { elsewhere, refused, serviceError, sessionExpired, shuttingDown } from "./errors.ts";
+import { Outbox } from "./outbox.ts";
 import { commandOf, resultOf } from "./stream-commands.ts";
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
-
-/** Bytes in one frame to the client; more goes into the next one. */
-const frameBytesMax = 512 * 1024;
-/** Grants whose bodies are loaded at once: at most, and before anything is known about their size. */
-const loadAtOnce = { max: 512, first: 16 } as const;
-/** Grants that may wait before it is looked up which of them still are leases. */
-const undeliveredBeforeLook = 4_096;
 
 export interface StreamContext {
   readonly node: Node;
@@ -54,18 +49,12 @@ export function connect(context: StreamContext, call: Call): void {
 class ClientStream implements DeliverySink {
   readonly #context: StreamContext;
   readonly #call: Call;
-  readonly #writer = new ServerFrameWriter();
+  readonly #outbox: Outbox;
+  readonly #deliveries: Deliveries;
   session = 0;
   #sessionId = "";
   #state: "new" | "attaching" | "attached" | "over" = "new";
   #early: ClientFrame[] = [];
-  #flushScheduled = false;
-  /** Bytes handed to gRPC that the client has not taken. */
-  #sendingBytes = 0;
-  #undelivered: Grant[] = [];
-  #lookAt = undeliveredBeforeLook;
-  #loadAtOnce: number = loadAtOnce.first;
-  #loading = false;
   /** Frames of the client stay in its socket: the node takes no more, or the client does not. */
   #heldBackByNode = false;
   #heldBackByOutbox = false;
@@ -77,6 +66,27 @@ class ClientStream implements DeliverySink {
   constructor(context: StreamContext, call: Call) {
     this.#context = context;
     this.#call = call;
+    const { node, bodies, clock } = context;
+    this.#outbox = new Outbox({
+      clock,
+      bytesMax: context.outboxBytesMax,
+      finish: (writer) => writer.finish(node.term, node.machine.clusterTime),
+      write: (frame, taken) => call.write(frame, taken),
+      filled: () => this.#holdBack(),
+      emptied: () => {
+        this.#deliveries.deliver();
+        if (!this.#heldBackByOutbox || this.#outbox.isFull) return;
+        this.#heldBackByOutbox = false;
+        this.#resume();
+      },
+    });
+    this.#deliveries = new Deliveries({
+      node,
+      bodies,
+      outbox: this.#outbox,
+      live: () => node.machine.liveGrants(this.session),
+      settle: (grant) => this.#settle(grant),
+    });
     call.on("data", (bytes: Buffer) => this.#received(bytes));
     call.on("end", () => {
       this.#halfClosed = true;
@@ -157,13 +167,13 @@ class ClientStream implements DeliverySink {
     this.#state = "attached";
     node.streams.attach(this);
     node.submit({ session: this.session, sequence: 0, floor: 0 }, { kind: "attach" }, undefined);
-    this.#writer.attached(session.lastSequence + 1, session.ttlMs);
-    // What it holds already comes again, with the same tokens; what is granted from now on follows (O2).
-    this.#undelivered = [...node.machine.liveGrants(this.session)];
-    this.#scheduleFlush();
+    this.#outbox.open();
+    this.#outbox.writer.attached(session.lastSequence + 1, session.ttlMs);
+    this.#outbox.flushSoon();
+    this.#deliveries.open();
     for (const frame of this.#early.splice(0)) this.#take(frame);
     this.#resume();
-    this.#deliver();
+    this.#deliveries.deliver();
     this.#endIfDone();
   }
 
@@ -177,8 +187,8 @@ class ClientStream implements DeliverySink {
     }
     if (frame.commands.length === 0) node.alive(this.session);
     if (frame.heartbeat !== 0) {
-      this.#writer.heartbeat(frame.heartbeat);
-      this.#scheduleFlush();
+      this.#outbox.writer.heartbeat(frame.heartbeat);
+      this.#outbox.flushSoon();
     }
     if (node.full && !this.#heldBackByNode) {
       this.#heldBackByNode = true;
@@ -194,9 +204,15 @@ class ClientStream implements DeliverySink {
   /** Its heartbeats are not read now, and it would leave a node that is silent for 1.5 s. */
   #reassure(): void {
     if (!this.#heldBackByNode || this.#state !== "attached") return;
-    this.#writer.heartbeat(unasked);
-    this.#flush();
+    this.#outbox.writer.heartbeat(unasked);
+    this.#outbox.flush();
     this.#context.clock.after(reassureMs, () => this.#reassure());
+  }
+
+  #holdBack(): void {
+    if (this.#heldBackByOutbox) return;
+    this.#heldBackByOutbox = true;
+    this.#call.pause();
   }
 
   #resume(): void {
@@ -218,7 +234,7 @@ class ClientStream implements DeliverySink {
         sequence,
         floor: Math.min(floor === 0 ? sequence : floor, sequence),
       };
-      command = commandOf(said);
+      command = commandOf(said, node);
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
       if (origin.sequence === 0) {
@@ -227,6 +243,8 @@ class ClientStream implements DeliverySink {
       }
       command = { kind: "refuse", refusal: refusalOf(error) };
     }
+    if (said.op === "subscribe")
+      this.#deliveries.settleOnDelivery(said.consumer, said.ackMode === "ON_DELIVERY");
     const { sequence } = origin;
     this.#unanswered += 1;
     const respond: Respond = (answer) => {
@@ -236,23 +254,23 @@ class ClientStream implements DeliverySink {
         this.#fail(node.closing ? shuttingDown(node.id) : elsewhere(node.whereabouts));
         return;
       }
-      this.#reply(sequence, answer);
+      this.#reply(sequence, command, answer);
     };
     node.submit(origin, command, respond);
   }
 
   // ---------------------------------------------------------------- frames out
 
-  #reply(sequence: number, answer: Answer): void {
+  #reply(sequence: number, command: Command, answer: Answer): void {
     const { reply, index } = answer;
     if (reply.kind !== "received") {
-      this.#answered(sequence, index, resultOf(answer));
+      this.#answered(sequence, index, resultOf(command, answer));
       return;
     }
     this.#context.bodies.load(reply.grants).then(
       (loaded) => {
         const deliveries = loaded.flatMap(({ grant, message }) =>
-          message === undefined ? [] : [deliveryBytes(grant, message)],
+          message === undefined ? [] : [deliveryBytes(grant, message, this.#context.node.machine)],
         );
         this.#answered(sequence, index, { kind: "received", deliveries });
       },
@@ -264,109 +282,30 @@ class ClientStream implements DeliverySink {
   #answered(sequence: number, index: number, result: ReplyResult): void {
     if (this.#state !== "attached") return;
     this.#unanswered -= 1;
-    this.#writer.addReply(sequence, index, result);
-    this.#scheduleFlush();
+    this.#outbox.writer.addReply(sequence, index, result);
+    this.#outbox.flushSoon();
     this.#endIfDone();
   }
 
   granted(grants: readonly Grant[]): void {
-    for (const grant of grants) if (grant.consumer !== 0) this.#undelivered.push(grant);
-    if (this.#undelivered.length > this.#lookAt) this.#dropEnded();
-    this.#deliver();
+    this.#deliveries.granted(grants);
   }
 
-  /** A client that takes nothing gets leases that expire, again and again: only the live ones are kept (R11). */
-  #dropEnded(): void {
-    const live = new Set<number>();
-    for (const { token } of this.#context.node.machine.liveGrants(this.session)) live.add(token);
-    this.#undelivered = this.#undelivered.filter(({ token }) => live.has(token));
-    this.#lookAt = Math.max(undeliveredBeforeLook, 2 * this.#undelivered.length);
+  /** ON_DELIVERY: without a sequence number, which is the client's to give. Refused: the lease has ended meanwhile. */
+  #settle({ queue, lane, keySeq, token }: Grant): void {
+    const command: Command = {
+      kind: "settle",
+      lease: { queue, lane, keySeq, token },
+      settlement: { kind: "ack" },
+    };
+    this.#context.node.submit({ session: this.session, sequence: 0, floor: 0 }, command, undefined);
   }
 
-  get #outboxIsFull(): boolean {
-    return this.#writer.size + this.#sendingBytes >= this.#context.outboxBytesMax;
-  }
-
-  /** D2, D3 of streams.ts. */
-  #deliver(): void {
-    while (this.#undelivered.length > 0 && !this.#loading && this.#state === "attached") {
-      if (this.#outboxIsFull) return;
-      const grants = this.#undelivered.slice(0, this.#loadAtOnce);
-      this.#undelivered = this.#undelivered.slice(grants.length);
-      const loaded = this.#context.bodies.inMemory(grants);
-      if (loaded !== undefined) {
-        this.#write(loaded);
-        continue;
-      }
-      this.#loading = true;
-      this.#context.bodies.load(grants).then(
-        (fromDisk) => {
-          this.#loading = false;
-          if (this.#state !== "attached") return;
-          this.#write(fromDisk);
-          this.#deliver();
-        },
-        () => undefined,
-      );
-    }
-  }
-
-  #write(
-    loaded: readonly {
-      grant: Grant;
-      message: Parameters<typeof deliveryBytes>[1] | undefined;
-    }[],
-  ): void {
-    let bytes = 0;
-    for (const { grant, message } of loaded) {
-      if (message === undefined) continue;
-      bytes += message.content.length;
-      this.#writer.addDelivery(deliveryBytes(grant, message));
-      if (this.#writer.size >= frameBytesMax) this.#send();
-    }
-    // The next ones are probably as large: about a frame of them at once.
-    const mean = bytes / loaded.length + 1;
-    this.#loadAtOnce = Math.max(1, Math.min(loadAtOnce.max, Math.floor(frameBytesMax / mean)));
-    this.#scheduleFlush();
-  }
-
-  #scheduleFlush(): void {
-    if (this.#writer.size >= frameBytesMax) this.#send();
-    if (this.#outboxIsFull && !this.#heldBackByOutbox) {
-      this.#heldBackByOutbox = true;
-      this.#call.pause();
-    }
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    this.#context.clock.soon(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
-  }
-
-  /** While gRPC has enough to send, small answers are gathered into larger frames. */
-  #flush(): void {
-    if (this.#sendingBytes < this.#context.outboxBytesMax) this.#send();
-  }
-
-  #send(): void {
-    if (this.#writer.size === 0 || this.#state !== "attached") return;
-    const { node } = this.#context;
-    const frame = this.#writer.finish(node.term, node.machine.clusterTime);
-    this.#sendingBytes += frame.length;
-    this.#call.write(frame, () => this.#sent(frame.length));
-  }
-
-  /** The client has taken a frame: there is room. */
-  #sent(bytes: number): void {
-    this.#sendingBytes -= bytes;
-    if (this.#state !== "attached") return;
-    this.#flush();
-    this.#deliver();
-    if (this.#heldBackByOutbox && !this.#outboxIsFull) {
-      this.#heldBackByOutbox = false;
-      this.#resume();
-    }
+  /** A client that takes nothing is told nothing: events are no substitute for looking. */
+  event(event: QueueEventBytes): void {
+    if (this.#state !== "attached" || this.#outbox.isFull) return;
+    this.#outbox.writer.addEvent(event);
+    this.#outbox.flushSoon();
   }
 
   // ---------------------------------------------------------------- the end
@@ -392,7 +331,7 @@ class ClientStream implements DeliverySink {
 
   #fail(error: WireError): void {
     if (this.#state === "over") return;
-    this.#send();
+    this.#outbox.send();
     this.#over();
     this.#call.emit("error", serviceError(error));
   }
@@ -401,7 +340,7 @@ class ClientStream implements DeliverySink {
   #endIfDone(): void {
     if (!this.#halfClosed || this.#unanswered > 0) return;
     if (this.#state === "attaching" || this.#state === "over") return;
-    this.#send();
+    this.#outbox.send();
     this.#over();
     this.#call.end();
   }
@@ -409,7 +348,8 @@ class ClientStream implements DeliverySink {
   #over(): void {
     if (this.#state === "over") return;
     this.#state = "over";
-    this.#undelivered = [];
+    this.#outbox.close();
+    this.#deliveries.close();
     this.#early = [];
     const { node } = this.#context;
     // Its leases stay; nothing new is granted to it until it attaches again.

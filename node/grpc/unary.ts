@@ -16,6 +16,16 @@ export class Refused extends Error {
   }
 }
 
+/** For a request that calls a field of its command otherwise. */
+export async function calling<T>(field: string, otherwise: string, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof Refused) || error.error.field !== field) throw error;
+    throw new Refused({ ...error.error, field: otherwise });
+  }
+}
+
 type Unary<Said> = (call: ServerUnaryCall<Said, object>, done: sendUnaryData<object>) => void;
 
 export function unary<Said>(logger: Logger, run: (said: Said) => Promise<object>): Unary<Said> {

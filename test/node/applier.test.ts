@@ -12,13 +12,20 @@ import {
   type Bytes,
   type Command,
   type Effects,
+  type MessageExtras,
   type Origin,
   type OrderedStore,
 } from "../../queue/index.ts";
 import type { Entry } from "../../raft/index.ts";
-import { randomFrom, rowsOf, SimStores, VirtualTime, type StoreOperation } from "./fakes.ts";
+import { randomFrom, rowsOf, VirtualTime } from "./fakes.ts";
+import { SimStores, type StoreOperation } from "../../testing/disk/sim-stores.ts";
 
 const nobody: Origin = { session: 0, sequence: 0, floor: 0 };
+
+const noExtras: MessageExtras = {
+  ...{ dedupId: "", expectKeySeq: 0, notBefore: 0, expiresAt: 0 },
+  ...{ ttlMs: 0, delayMs: 0, priority: 0, headers: {} },
+};
 
 function entryOf(
   index: number,
@@ -100,6 +107,7 @@ async function world(
 }
 
 async function load(store: OrderedStore, lanesResidentMax = 1_000): Promise<Machine> {
+  // Without the beginning of the agenda, which openMachine would read: the applier finds out for itself.
   const loader = new Loader({ lanesResidentMax });
   for await (const rows of store.range(loadRange.from, loadRange.to)) {
     for (const { key, value } of rows) loader.row(key, value);
@@ -184,6 +192,32 @@ describe("A1: entries are applied in index order, each once", () => {
 });
 
 describe("A2: rows that are missing are fetched before apply", () => {
+  test("what is due at a cluster time, from the store, in its order", async () => {
+    const stores = new SimStores();
+    const first = await world({ stores });
+    const delayed = (delayMs: number): readonly [Origin, Command] => {
+      const message = { key: "", content: new Uint8Array(1), extras: { ...noExtras, delayMs } };
+      return [nobody, { kind: "enqueue", queue: "q", message }];
+    };
+    const options = defaultOptions("none");
+    first.applier.push([
+      entryOf(1, [
+        [nobody, { kind: "raise-version", version: 2 }],
+        [nobody, { kind: "create-queue", name: "q", options }],
+        ...[50, 10, 30, 40, 20].map(delayed),
+      ]),
+    ]);
+    await first.time.advance(100);
+    await first.applier.stop();
+    await first.applier.store.close();
+    const second = await world({ stores });
+    expect(second.applier.machine.queueInfo("q")).toMatchObject({ delayed: 5, ready: 0 });
+    second.applier.push([entryOf(2, [[nobody, { kind: "tick" }]], 1_000)]);
+    await second.time.advance(100);
+    expect(second.failures).toEqual([]);
+    expect(second.applier.machine.queueInfo("q")).toMatchObject({ delayed: 0, ready: 5 });
+  });
+
   test("a lane left out of memory is read back, and apply gives what it would have given", async () => {
     const { applier, answers, time, operations } = await world({ lanesResidentMax: 1 });
     applier.push([

@@ -13,17 +13,9 @@ import { StateDirectory } from "../../node/state-directory.ts";
 import type { TransportEvents } from "../../node/transport.ts";
 import type { Answer, Command, Origin } from "../../queue/index.ts";
 import type { NodeId } from "../../raft/index.ts";
-import {
-  configOf,
-  randomFrom,
-  settled,
-  silent,
-  SimStores,
-  VirtualTime,
-  type StoreOperation,
-  type VirtualClock,
-} from "./fakes.ts";
-import { SimDisk, type Operation, type SimDiskOptions } from "./log/sim-disk.ts";
+import { configOf, randomFrom, settled, silent, VirtualTime, type VirtualClock } from "./fakes.ts";
+import { SimStores, type StoreOperation } from "../../testing/disk/sim-stores.ts";
+import { SimDisk, type Operation, type SimDiskOptions } from "../../testing/disk/sim-disk.ts";
 
 export const nobody: Origin = { session: 0, sequence: 0, floor: 0 };
 

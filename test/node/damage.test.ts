@@ -127,7 +127,7 @@ const content = (n: number): Buffer => {
 /** Queues, messages of which some are settled, a session that came and went, several tables, a log that was compacted. */
 async function fill(node: Node, digests: Map<number, string>): Promise<void> {
   await until(() => node.ready);
-  await until(() => node.machine.version === 1);
+  await until(() => node.machine.version === node.machine.versionMax);
   const ask = async (command: Command, origin = nobody): Promise<Answer["reply"]> => {
     const reply = await askNode(node, command, origin);
     digests.set(node.machine.appliedIndex, node.digest);

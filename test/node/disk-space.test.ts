@@ -5,7 +5,8 @@ import { DiskSpace, type DiskSpaceOptions } from "../../node/disk-space.ts";
 import { defaultOptions, type Command, type Origin, type Reply } from "../../queue/index.ts";
 import { ClusterOfNodes, nobody } from "./cluster-of-nodes.ts";
 import { randomFrom, silent, VirtualTime } from "./fakes.ts";
-import { diskError, SimDisk, type Operation } from "./log/sim-disk.ts";
+import { diskError } from "../../testing/disk/disk-error.ts";
+import { SimDisk, type Operation } from "../../testing/disk/sim-disk.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -159,11 +160,11 @@ describe("DiskSpace", () => {
 describe("F9: whole nodes on a disk that fills", () => {
   const min = mebibyte;
   const createQueue: Command = { kind: "create-queue", name: "q", options: defaultOptions("none") };
-  const enqueue: Command = {
+  const enqueue = {
     kind: "enqueue",
     queue: "q",
     message: { key: "", content: Buffer.alloc(8_000, 1) },
-  };
+  } as const;
 
   async function filling(nodes = 3) {
     const world = await ClusterOfNodes.started({
@@ -180,7 +181,10 @@ describe("F9: whole nodes on a disk that fills", () => {
     };
     await world.ask(createQueue);
     await world.until(
-      () => world.running.every(({ running }) => running.machine.version === 1),
+      () =>
+        world.running.every(
+          ({ running }) => running.machine.version === running.machine.versionMax,
+        ),
       5_000,
       "the rules that know DISK_WATERMARK",
     );
@@ -227,6 +231,12 @@ describe("F9: whole nodes on a disk that fills", () => {
     );
     const extend = { kind: "extend", leaseMs: 60_000 } as const;
     expect(await say({ kind: "settle", lease: second, settlement: extend })).toBe("settled");
+    // A commit that enqueues is refused as a whole, one that only settles passes.
+    const settles = [{ lease: second, settlement: { kind: "release" } as const }];
+    const { queue, message } = enqueue;
+    const commit = { kind: "commit", settles, conditions: [], enqueues: [] } as const;
+    expect(await say({ ...commit, enqueues: [{ queue, message }] })).toBe("DISK_WATERMARK");
+    expect(await say(commit)).toBe("committed");
     const nack = { kind: "nack", delayMs: 10, error: "" } as const;
     expect(await say({ kind: "settle", lease: third, settlement: nack })).toBe("settled");
     expect(await say({ kind: "open-session", name: "t", ttlMs: 60_000 }, nobody)).toBe(

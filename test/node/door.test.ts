@@ -1,15 +1,44 @@
 import { describe, expect, test } from "vitest";
+import { commit } from "../../node/door-commit.ts";
 import * as door from "../../node/door.ts";
+import {
+  filter,
+  queueOptions,
+  startFrom,
+  topicOptions,
+  type SaidOptions,
+} from "../../node/door-options.ts";
 import { parseSession } from "../../node/grpc/session-id.ts";
 import { limits } from "../../node/limits.ts";
+import { encodeContent } from "../../proto/frame.ts";
 import { defaultOptions, EntryWriter } from "../../queue/index.ts";
 
 const content = new Uint8Array(0);
-const message = { key: "k", content };
+const message = { keyBytes: "k", content, options: undefined };
+const none = {
+  dedupIdBytes: "",
+  expectKeySeq: 0,
+  notBeforeMs: 0,
+  delayMs: 0,
+  expiresAtMs: 0,
+  ttlMs: 0,
+  priority: 0,
+};
+const asking = (options: Partial<typeof none>) => ({
+  ...message,
+  options: { ...none, ...options },
+});
+const enqueue = (options: Partial<typeof none>) => () => door.enqueue("q", asking(options), false);
+const batch = (messages: (typeof message)[]) => door.enqueueBatch("q", messages, false, false);
+const empty: Parameters<typeof commit>[0] = { conditions: [], settles: [], enqueues: [] };
+const committed = (said: Partial<typeof empty>) => () => commit({ ...empty, ...said }, () => false);
+const leaseBytes = { queue: "q", keyBytes: "k", keySeq: 1, fencingToken: 1 };
+const ack = { kind: "ack", lease: leaseBytes, delayMs: undefined, error: "" } as const;
 const said = { delayMs: undefined, error: "", leaseMs: 0 };
-const receive = { maxMessages: 1, maxWaitMs: 0, leaseMs: 0 };
-const subscribe = { consumer: 1, queue: "q", credit: 1, leaseMs: 0 };
-const options = (value: door.SaidOptions) => () => door.queueOptions(value, defaultOptions());
+const receive = { maxMessages: 1, maxWaitMs: 0, leaseMs: 0, maxBytes: 0, keyBytes: [] };
+const subscribe = { consumer: 1, queue: "q", credit: 1, leaseMs: 0, creditBytes: 0, keyBytes: [] };
+const options = (value: SaidOptions) => () => queueOptions(value, defaultOptions());
+const year = 366 * 86_400_000;
 const tooLong = "é".repeat(129);
 
 const notWhole = [-1, 0.5, NaN, Infinity, 2 ** 53, -Infinity];
@@ -23,16 +52,104 @@ const malformed: readonly (readonly [what: string, field: string, call: () => un
   ["half a character", "queue", () => door.queueName("\ud800")],
   ["a long key", "key", () => door.key("x".repeat(257))],
   ["a long key, counted in bytes", "key", () => door.key(door.bytesOf(tooLong))],
-  ["enqueue: queue", "queue", () => door.enqueue("?", message)],
-  ["enqueue: key", "key", () => door.enqueue("q", { ...message, key: "x".repeat(257) })],
-  ["batch: none", "messages", () => door.enqueueBatch("q", [])],
-  ["batch: too many", "messages", () => door.enqueueBatch("q", Array(1_001).fill(message))],
+  ["enqueue: queue", "queue", () => door.enqueue("?", message, false)],
+  [
+    "enqueue: key",
+    "key",
+    () => door.enqueue("q", { ...message, keyBytes: "x".repeat(257) }, false),
+  ],
+  ["batch: none", "messages", () => batch([])],
+  ["batch: too many", "messages", () => batch(Array<typeof message>(1_001).fill(message))],
   [
     "batch: a key",
     "messages[1].key",
-    () => door.enqueueBatch("q", [message, { ...message, key: "x".repeat(257) }]),
+    () => batch([message, { ...message, keyBytes: "x".repeat(257) }]),
   ],
-  ["batch: queue", "queue", () => door.enqueueBatch("", [message])],
+  ["batch: queue", "queue", () => door.enqueueBatch("", [message], false, false)],
+  ["a dedup_id", "message_options.dedup_id", enqueue({ dedupIdBytes: "x".repeat(257) })],
+  ["expect_key_seq", "message_options.expect_key_seq", enqueue({ expectKeySeq: -1 })],
+  ["not_before_ms", "message_options.not_before_ms", enqueue({ notBeforeMs: 2 ** 48 })],
+  ["delay_ms", "message_options.delay_ms", enqueue({ delayMs: year + 1 })],
+  ["expires_at_ms", "message_options.expires_at_ms", enqueue({ expiresAtMs: -1 })],
+  ["ttl_ms", "message_options.ttl_ms", enqueue({ ttlMs: year + 1 })],
+  ["priority", "message_options.priority", enqueue({ priority: 10 })],
+  [
+    "batch: an option",
+    "messages[1].message_options.priority",
+    () => door.enqueueBatch("q", [message, asking({ priority: -1 })], true, false),
+  ],
+  [
+    "to a topic: a content that is none",
+    "content",
+    () => door.enqueue("t", { ...message, content: new Uint8Array([0x12, 0xff]) }, true),
+  ],
+  ["commit: nothing", "enqueues", committed({})],
+  ["commit: too many operations", "enqueues", committed({ settles: Array(1_001).fill(ack) })],
+  ["commit: an empty condition", "conditions[0]", committed({ conditions: [{ kind: "unknown" }] })],
+  [
+    "commit: a queue of a condition",
+    "conditions[0].tail_is.queue",
+    committed({ conditions: [{ kind: "tailIs", queue: "", keyBytes: "", keySeq: 0 }] }),
+  ],
+  [
+    "commit: a tail",
+    "conditions[1].tail_is.key_seq",
+    committed({
+      conditions: [
+        { kind: "tailIs", queue: "q", keyBytes: "", keySeq: 0 },
+        { kind: "tailIs", queue: "q", keyBytes: "", keySeq: -1 },
+      ],
+    }),
+  ],
+  [
+    "commit: a length",
+    "conditions[0].length_is.messages",
+    committed({ conditions: [{ kind: "lengthIs", queue: "q", keyBytes: "", messages: 0.5 }] }),
+  ],
+  [
+    "commit: a key of a condition",
+    "conditions[0].length_is.key",
+    committed({
+      conditions: [{ kind: "lengthIs", queue: "q", keyBytes: "x".repeat(257), messages: 0 }],
+    }),
+  ],
+  [
+    "commit: a lease that is to be held",
+    "conditions[0].lease_held.fencing_token",
+    committed({ conditions: [{ kind: "leaseHeld", lease: { ...leaseBytes, fencingToken: 0 } }] }),
+  ],
+  [
+    "commit: a kind of settle",
+    "settles[0].kind",
+    committed({ settles: [{ ...ack, kind: "unknown" }] }),
+  ],
+  ["commit: no lease", "settles[0].lease", committed({ settles: [{ ...ack, lease: undefined }] })],
+  [
+    "commit: a lease",
+    "settles[1].lease.key_seq",
+    committed({ settles: [ack, { ...ack, lease: { ...leaseBytes, keySeq: 0 } }] }),
+  ],
+  [
+    "commit: a delay",
+    "settles[0].delay_ms",
+    committed({ settles: [{ ...ack, kind: "nack", delayMs: -1 }] }),
+  ],
+  [
+    "commit: an error",
+    "settles[0].error",
+    committed({ settles: [{ ...ack, kind: "reject", error: "x".repeat(1_025) }] }),
+  ],
+  ["commit: a queue", "enqueues[0].queue", committed({ enqueues: [{ queue: "", message }] })],
+  [
+    "commit: a key",
+    "enqueues[0].message.key",
+    committed({ enqueues: [{ queue: "q", message: { ...message, keyBytes: "x".repeat(257) } }] }),
+  ],
+  [
+    "commit: an option",
+    "enqueues[0].message.message_options.ttl_ms",
+    committed({ enqueues: [{ queue: "q", message: asking({ ttlMs: -1 }) }] }),
+  ],
   ["lease: queue", "lease.queue", () => door.lease("", "", 1, 1)],
   ["lease: key", "lease.key", () => door.lease("q", "x".repeat(257), 1, 1)],
   ["lease: no key_seq", "lease.key_seq", () => door.lease("q", "", 0, 1)],
@@ -44,6 +161,17 @@ const malformed: readonly (readonly [what: string, field: string, call: () => un
     () => door.receive("q", { ...receive, maxMessages: 1_001 }),
   ],
   ["receive: too long", "max_wait_ms", () => door.receive("q", { ...receive, maxWaitMs: 60_001 })],
+  ["receive: bytes", "max_bytes", () => door.receive("q", { ...receive, maxBytes: 4_194_305 })],
+  [
+    "receive: too many keys",
+    "keys",
+    () => door.receive("q", { ...receive, keyBytes: Array(101).fill("k") as string[] }),
+  ],
+  [
+    "receive: an empty key",
+    "keys[1]",
+    () => door.receive("q", { ...receive, keyBytes: ["k", ""] }),
+  ],
   ["receive: short lease", "lease_ms", () => door.receive("q", { ...receive, leaseMs: 99 })],
   ["receive: long lease", "lease_ms", () => door.receive("q", { ...receive, leaseMs: 43_200_001 })],
   ["subscribe: queue", "queue", () => door.subscribe({ ...subscribe, queue: "" })],
@@ -56,6 +184,12 @@ const malformed: readonly (readonly [what: string, field: string, call: () => un
   ["subscribe: no credit", "credit", () => door.subscribe({ ...subscribe, credit: 0 })],
   ["subscribe: credit", "credit", () => door.subscribe({ ...subscribe, credit: 10_001 })],
   ["subscribe: lease", "lease_ms", () => door.subscribe({ ...subscribe, leaseMs: 1 })],
+  ["subscribe: bytes", "credit_bytes", () => door.subscribe({ ...subscribe, creditBytes: -1 })],
+  [
+    "subscribe: a long key",
+    "keys[0]",
+    () => door.subscribe({ ...subscribe, keyBytes: ["x".repeat(257)] }),
+  ],
   ["nack: delay", "delay_ms", () => door.settlement("nack", { ...said, delayMs: 43_200_001 })],
   ["nack: error", "error", () => door.settlement("nack", { ...said, error: "x".repeat(1_025) })],
   [
@@ -98,6 +232,41 @@ const malformed: readonly (readonly [what: string, field: string, call: () => un
     options({ retry: { multiplier: Infinity } }),
   ],
   ["dead_letter_queue", "options.dead_letter_queue", options({ deadLetterQueue: "a b" })],
+  ["message_ttl_ms", "options.message_ttl_ms", options({ messageTtlMs: year + 1 })],
+  ["on_expiry", "options.on_expiry", options({ onExpiry: "NEVER" })],
+  ["dedup_window_ms", "options.dedup_window_ms", options({ dedupWindowMs: 604_800_001 })],
+  ["ordered_delay", "options.ordered_delay", options({ orderedDelay: 3 })],
+  ["max_messages_per_key", "options.max_messages_per_key", options({ maxMessagesPerKey: -1 })],
+  ["max_bytes_per_key", "options.max_bytes_per_key", options({ maxBytesPerKey: 0.5 })],
+  ["history_ms", "options.history_ms", options({ historyMs: 2_592_000_001 })],
+  ["topic: retention_ms", "options.retention_ms", () => topicOptions({ retentionMs: year + 1 })],
+  ["topic: retention_bytes", "options.retention_bytes", () => topicOptions({ retentionBytes: -1 })],
+  [
+    "topic: max_message_bytes",
+    "options.max_message_bytes",
+    () => topicOptions({ maxMessageBytes: 0 }),
+  ],
+  [
+    "topic: dedup_window_ms",
+    "options.dedup_window_ms",
+    () => topicOptions({ dedupWindowMs: 604_800_001 }),
+  ],
+  ["topic: labels", "options.labels", () => topicOptions({ labels: { [tooLong]: "" } })],
+  ["filter: key_prefix", "filter.key_prefix", () => filter({ keyPrefix: tooLong })],
+  [
+    "filter: too many headers",
+    "filter.headers",
+    () =>
+      filter({ headers: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`h${i}`, ""])) }),
+  ],
+  [
+    "filter: a long header",
+    "filter.headers",
+    () => filter({ headers: { name: "x".repeat(1_025) } }),
+  ],
+  ["start: sequence", "start.sequence", () => startFrom({ start: "sequence", sequence: 0 })],
+  ["start: time_ms", "start.time_ms", () => startFrom({ start: "timeMs", timeMs: -1 })],
+  ["start: another one", "start", () => startFrom({ start: "yesterday" })],
   [
     "too many labels",
     "options.labels",
@@ -149,6 +318,17 @@ describe("INVALID_ARGUMENT: every field that is wrong is refused by its name", (
       () => door.subscribe({ ...subscribe, credit: value }),
       () => door.settlement("nack", { ...said, delayMs: value }),
       () => door.settlement("extend", { ...said, leaseMs: value }),
+      () => door.receive("q", { ...receive, maxBytes: value }),
+      () => door.subscribe({ ...subscribe, creditBytes: value }),
+      enqueue({ expectKeySeq: value }),
+      enqueue({ notBeforeMs: value }),
+      enqueue({ delayMs: value }),
+      enqueue({ expiresAtMs: value }),
+      enqueue({ ttlMs: value }),
+      enqueue({ priority: value }),
+      () => topicOptions({ retentionMs: value }),
+      () => startFrom({ start: "sequence", sequence: value }),
+      () => startFrom({ start: "timeMs", timeMs: value }),
       options({ maxAttempts: value }),
       options({ maxMessages: value }),
       options({ retry: { initialMs: value } }),
@@ -160,19 +340,24 @@ describe("INVALID_ARGUMENT: every field that is wrong is refused by its name", (
 
   test("TOO_LARGE: a content, and the contents of a batch together", () => {
     const large = new Uint8Array(limits.contentBytes + 1);
-    expect(refusal(() => door.enqueue("q", { key: "", content: large }))).toMatchObject({
+    expect(refusal(() => door.enqueue("q", { ...message, content: large }, false))).toMatchObject({
       field: "content",
       reason: "TOO_LARGE",
     });
     const half = new Uint8Array(limits.contentBytes / 2 + 1);
     expect(
       refusal(() =>
-        door.enqueueBatch("q", [
-          { key: "", content: half },
-          { key: "", content: half },
+        batch([
+          { ...message, content: half },
+          { ...message, content: half },
         ]),
       ),
     ).toMatchObject({ field: "messages", reason: "TOO_LARGE" });
+    const each = { queue: "q", message: { ...message, content: half } };
+    expect(refusal(committed({ enqueues: [each, each] }))).toMatchObject({
+      field: "enqueues",
+      reason: "TOO_LARGE",
+    });
   });
 });
 
@@ -183,23 +368,73 @@ describe("what is right passes, up to the last of its bounds", () => {
     [
       "enqueue",
       () =>
-        door.enqueue("A.b_c-9".padEnd(128, "x"), {
-          key: "x".repeat(256),
-          content: new Uint8Array(limits.contentBytes),
-        }),
+        door.enqueue(
+          "A.b_c-9".padEnd(128, "x"),
+          {
+            keyBytes: "x".repeat(256),
+            content: new Uint8Array(limits.contentBytes),
+            options: undefined,
+          },
+          false,
+        ),
     ],
-    ["batch", () => door.enqueueBatch("q", Array(1_000).fill(message))],
+    [
+      "enqueue, asking for everything",
+      () =>
+        door.enqueue(
+          "q",
+          asking({
+            dedupIdBytes: "x".repeat(256),
+            expectKeySeq: Number.MAX_SAFE_INTEGER,
+            notBeforeMs: 2 ** 48 - 1,
+            delayMs: year,
+            expiresAtMs: 2 ** 48 - 1,
+            ttlMs: year,
+            priority: 9,
+          }),
+          false,
+        ),
+    ],
+    ["batch", () => batch(Array<typeof message>(1_000).fill(message))],
+    [
+      "commit",
+      () =>
+        commit(
+          {
+            conditions: [
+              { kind: "tailIs", queue: "q", keyBytes: "k", keySeq: 0 },
+              { kind: "lengthIs", queue: "q", keyBytes: "k", messages: 0 },
+              { kind: "leaseHeld", lease: leaseBytes },
+            ],
+            settles: Array(996).fill(ack),
+            enqueues: [{ queue: "q", message: asking({ ttlMs: 1 }) }],
+          },
+          () => false,
+        ),
+    ],
     [
       "receive",
-      () => door.receive("q", { maxMessages: 1_000, maxWaitMs: 60_000, leaseMs: 43_200_000 }),
+      () =>
+        door.receive("q", {
+          maxMessages: 1_000,
+          maxWaitMs: 60_000,
+          leaseMs: 43_200_000,
+          maxBytes: 4_194_304,
+          keyBytes: Array.from({ length: 100 }, (_, i) => `k${i}`),
+        }),
     ],
-    [
-      "receive with defaults",
-      () => door.receive("q", { maxMessages: 0, maxWaitMs: 0, leaseMs: 0 }),
-    ],
+    ["receive with defaults", () => door.receive("q", { ...receive, maxMessages: 0 })],
     [
       "subscribe",
-      () => door.subscribe({ consumer: 2 ** 31, queue: "q", credit: 10_000, leaseMs: 100 }),
+      () =>
+        door.subscribe({
+          consumer: 2 ** 31,
+          queue: "q",
+          credit: 10_000,
+          leaseMs: 100,
+          creditBytes: Number.MAX_SAFE_INTEGER,
+          keyBytes: ["b", "a", "b"],
+        }),
     ],
     [
       "nack",
@@ -216,7 +451,7 @@ describe("what is right passes, up to the last of its bounds", () => {
         name: "q",
         options: {
           ...defaultOptions(),
-          ...door.queueOptions(
+          ...queueOptions(
             {
               ordering: "TOTAL",
               onExhausted: "DISCARD",
@@ -237,12 +472,44 @@ describe("what is right passes, up to the last of its bounds", () => {
   });
 
   test("options that were not said are not there", () => {
-    expect(door.queueOptions({}, defaultOptions())).toEqual({});
-    expect(door.queueOptions(null, defaultOptions())).toEqual({});
-    expect(door.queueOptions({ setLabels: true }, defaultOptions())).toEqual({ labels: {} });
-    expect(door.queueOptions({ retry: { maxMs: 5 } }, defaultOptions())).toEqual({
+    expect(queueOptions({}, defaultOptions())).toEqual({});
+    expect(queueOptions(null, defaultOptions())).toEqual({});
+    expect(queueOptions({ setLabels: true }, defaultOptions())).toEqual({ labels: {} });
+    expect(queueOptions({ retry: { maxMs: 5 } }, defaultOptions())).toEqual({
       retry: { ...defaultOptions().retry, maxMs: 5 },
     });
+  });
+
+  test("a plain message asks for nothing, whether its target is a queue or perhaps a topic", () => {
+    const plain = { key: "k", content, extras: undefined };
+    for (const published of [false, true])
+      expect(door.newMessage(message, published)).toEqual(plain);
+    expect(door.newMessage(asking({}), true)).toEqual(plain);
+  });
+
+  test("headers are read for a topic only, and sorted as bytes", () => {
+    const bytes = encodeContent({ body: "x", headers: { é: "1", b: "ü", "10": "x" } });
+    const said = { ...message, content: bytes };
+    expect(door.newMessage(said, false).extras).toBeUndefined();
+    const extras = door.newMessage(said, true).extras;
+    expect(extras?.headers).toEqual({ "\xc3\xa9": "1", b: "\xc3\xbc", "10": "x" });
+    expect(extras?.ttlMs).toBe(0);
+  });
+
+  test("keys of a consumer are sorted, each once", () => {
+    expect(door.subscribe({ ...subscribe, keyBytes: ["b", "a", "b"] })).toMatchObject({
+      keys: ["a", "b"],
+    });
+  });
+
+  test("where to start: now, when nothing was said", () => {
+    expect(startFrom(null)).toEqual({ at: "new" });
+    expect(startFrom({})).toEqual({ at: "new" });
+    expect(startFrom({ start: "now" })).toEqual({ at: "new" });
+    expect(startFrom({ start: "earliest" })).toEqual({ at: "earliest" });
+    expect(startFrom({ start: "sequence", sequence: 3 })).toEqual({ at: "sequence", sequence: 3 });
+    expect(startFrom({ start: "timeMs", timeMs: 4 })).toEqual({ at: "time", time: 4 });
+    expect(filter(null)).toEqual({ keyPrefix: "", headers: {} });
   });
 
   test("text and its bytes", () => {

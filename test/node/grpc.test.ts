@@ -24,8 +24,9 @@ import {
 import { queueService, raftService } from "../../proto/load.ts";
 import { defaultOptions, type Answer, type Command } from "../../queue/index.ts";
 import type { Message, NodeId } from "../../raft/index.ts";
-import { configOf, randomFrom, silent, SimStores } from "./fakes.ts";
-import { SimDisk } from "./log/sim-disk.ts";
+import { configOf, randomFrom, silent } from "./fakes.ts";
+import { SimStores } from "../../testing/disk/sim-stores.ts";
+import { SimDisk } from "../../testing/disk/sim-disk.ts";
 
 type Stream = ClientDuplexStream<Buffer, Buffer>;
 

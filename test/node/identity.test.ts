@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { IdentityError, openIdentity } from "../../node/identity.ts";
 
 import { seeded } from "./log/random.ts";
-import { SimDisk } from "./log/sim-disk.ts";
+import { SimDisk } from "../../testing/disk/sim-disk.ts";
 
 const directory = "data";
 const configured = { clusterId: "orders", nodeId: 2 };

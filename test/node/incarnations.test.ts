@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CorruptIncarnations, openIncarnations } from "../../node/incarnations.ts";
 import { randomFrom, settled } from "./fakes.ts";
-import { SimDisk } from "./log/sim-disk.ts";
+import { SimDisk } from "../../testing/disk/sim-disk.ts";
 
 const never = (error: unknown): void => {
   throw error;

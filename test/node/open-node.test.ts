@@ -5,8 +5,9 @@ import { ConfigError, type ServerConfig } from "../../node/config.ts";
 import { IdentityError } from "../../node/identity.ts";
 import type { Node } from "../../node/node.ts";
 import { openNode } from "../../node/open-node.ts";
-import { configOf, randomFrom, silent, SimStores, VirtualTime } from "./fakes.ts";
-import { SimDisk } from "./log/sim-disk.ts";
+import { configOf, randomFrom, silent, VirtualTime } from "./fakes.ts";
+import { SimStores } from "../../testing/disk/sim-stores.ts";
+import { SimDisk } from "../../testing/disk/sim-disk.ts";
 
 async function opened(
   config: ServerConfig,

@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { StateDiffers } from "../../node/digest-check.ts";
 import { PeerReports, type Condition, type PeerReport } from "../../node/peer-report.ts";
-import { defaultOptions, type Command } from "../../queue/index.ts";
+import { defaultOptions, rulesVersionMax as newest, type Command } from "../../queue/index.ts";
 import { ClusterOfNodes } from "./cluster-of-nodes.ts";
 import { VirtualTime } from "./fakes.ts";
 
@@ -117,8 +117,13 @@ describe("G5: the rules are raised when every member knows them", () => {
     const world = await ClusterOfNodes.started();
     await world.elected();
     expect(versions(world)).toEqual([0, 0, 0]);
-    await world.until(() => versions(world).every((version) => version === 1), 2_000, "the raise");
-    await world.converged();
+    await world.until(
+      () => versions(world).every((version) => version === newest),
+      2_000,
+      "the raise",
+    );
+    // The members' own entry is in the log too.
+    await world.run(3_000);
     const { index } = await world.ask(createQueue);
     await world.run(5_000);
     expect(world.leader?.running.machine.appliedIndex).toBe(index);
@@ -132,16 +137,20 @@ describe("G5: the rules are raised when every member knows them", () => {
     await world.run(8_000);
     expect(versions(world)).toEqual([0, 0]);
     await world.start(3);
-    await world.until(() => versions(world).join() === "1,1,1", 3_000, "the raise");
+    await world.until(
+      () => versions(world).join() === `${newest},${newest},${newest}`,
+      3_000,
+      "the raise",
+    );
   });
 
   test("of a cluster of one at once; a restart keeps them", async () => {
     const world = await ClusterOfNodes.started({ nodes: 1 });
-    await world.until(() => versions(world).join() === "1", 2_000, "the raise");
+    await world.until(() => versions(world).join() === `${newest}`, 2_000, "the raise");
     await world.run(500);
     await world.stop(1);
     await world.start(1);
-    expect(versions(world)).toEqual([1]);
+    expect(versions(world)).toEqual([newest]);
   });
 
   test("a node that was down for the raise gets them by a snapshot", async () => {
@@ -153,13 +162,13 @@ describe("G5: the rules are raised when every member knows them", () => {
     // It is heard, and gone before the raise reaches it.
     await world.until(() => world.node(leader).conditionOf(late) !== undefined);
     world.kill(late);
-    await world.until(() => versions(world).join() === "1,1", 3_000, "the raise");
+    await world.until(() => versions(world).join() === `${newest},${newest}`, 3_000, "the raise");
     await world.ask(createQueue);
     for (let i = 0; i < 80; i += 1) await world.ask(enqueue(4_000));
     await world.start(late);
     await world.converged();
     expect(world.snapshotChunks).toBeGreaterThan(0);
-    expect(versions(world)).toEqual([1, 1, 1]);
+    expect(versions(world)).toEqual([newest, newest, newest]);
   });
 });
 
@@ -192,6 +201,27 @@ describe("reports by themselves", () => {
       reports.received({ kind: "report", from, to: 1, ...healthy, ...more });
     return { time, sent, failures, lines, state, reports, hear };
   }
+
+  test("E5: go at once to a member that is heard of for the first time, or again after a silence", async () => {
+    const { time, sent, reports } = world([1, 2, 3]);
+    reports.met(2);
+    reports.met(2);
+    reports.met(9);
+    expect(sent.map(({ to }) => to)).toEqual([2]);
+    await time.advance(5_001);
+    sent.length = 0;
+    reports.met(2);
+    reports.met(3);
+    expect(sent.map(({ to }) => to)).toEqual([2, 3]);
+    reports.stop();
+  });
+
+  test("E5: a new cluster is at the newest rules soon after its first leader", async () => {
+    const cluster = await ClusterOfNodes.started({ nodes: 3, seed: 1 });
+    const { id } = await cluster.elected();
+    const { machine } = cluster.node(id);
+    await cluster.until(() => machine.version === machine.versionMax, 300, "the newest rules");
+  });
 
   test("go to every other member, once a second, until the node stops", async () => {
     const { time, sent, reports, state } = world([1, 2], [7]);

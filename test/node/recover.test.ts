@@ -10,8 +10,9 @@ import { encodeRoster, rosterOf } from "../../node/roster.ts";
 import { StateDirectory } from "../../node/state-directory.ts";
 import { defaultOptions, EntryWriter, type Answer, type Command } from "../../queue/index.ts";
 import { encodeMembership } from "../../raft/index.ts";
-import { configOf, membersOf, randomFrom, silent, SimStores, VirtualTime } from "./fakes.ts";
-import { SimDisk, type SimDiskOptions } from "./log/sim-disk.ts";
+import { configOf, membersOf, randomFrom, silent, VirtualTime } from "./fakes.ts";
+import { SimStores } from "../../testing/disk/sim-stores.ts";
+import { SimDisk, type SimDiskOptions } from "../../testing/disk/sim-disk.ts";
 
 const nobody = { session: 0, sequence: 0, floor: 0 };
 const yes = (): Promise<boolean> => Promise.resolve(true);

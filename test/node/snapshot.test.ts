@@ -12,8 +12,9 @@ import {
   type OrderedStore,
 } from "../../queue/index.ts";
 import type { SnapshotId, SnapshotRead, SnapshotWrite } from "../../raft/index.ts";
-import { randomFrom, rowsOf, silent, SimStores, VirtualTime } from "./fakes.ts";
-import { SimDisk } from "./log/sim-disk.ts";
+import { randomFrom, rowsOf, silent, VirtualTime } from "./fakes.ts";
+import { SimStores } from "../../testing/disk/sim-stores.ts";
+import { SimDisk } from "../../testing/disk/sim-disk.ts";
 
 const nobody = { session: 0, sequence: 0, floor: 0 };
 const membership = { voters: [1, 2, 3], learners: [], context: "" };

@@ -1,186 +1,9 @@
-import { Duplex } from "node:stream";
-import type { ServerDuplexStream, ServiceError } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Bodies } from "../../node/bodies.ts";
-import { parseSession } from "../../node/grpc/session-id.ts";
-import { connect } from "../../node/grpc/stream-service.ts";
-import {
-  ClientFrameWriter,
-  decodeError,
-  decodeServerFrame,
-  errorMetadataKey,
-  type ClientOperation,
-  type ServerFrame,
-  type WireError,
-} from "../../proto/frame.ts";
-import { defaultOptions } from "../../queue/index.ts";
+import { ClientFrameWriter, encodeContent, type ClientOperation } from "../../proto/frame.ts";
+import { defaultOptions, defaultTopicOptions, violations } from "../../queue/index.ts";
 import { randomFrom, settled } from "./fakes.ts";
-import { ClusterOfNodes, type Member, type WorldOptions } from "./cluster-of-nodes.ts";
-
-/** A stream as grpc-js gives it to a service, with a client that takes bytes when the test says so. */
-class FakeCall extends Duplex {
-  readonly frames: ServerFrame[] = [];
-  readonly frameBytes: number[] = [];
-  /** undefined: it has not ended. */
-  end_: { readonly code: number; readonly error: WireError | undefined } | undefined;
-  taking = true;
-  /** Frames of the client that the server has not read. */
-  #unread: (Buffer | null)[] = [];
-  #wanted = false;
-  #untaken: (() => void)[] = [];
-  #status: Partial<ServiceError> = {};
-  untakenBytes = 0;
-
-  constructor() {
-    super({ objectMode: true });
-    this.on("error", (error: Partial<ServiceError>) => {
-      this.#status = error;
-      this.end();
-    });
-  }
-
-  override _read(): void {
-    this.#wanted = true;
-    this.#give();
-  }
-
-  #give(): void {
-    while (this.#wanted && this.#unread.length > 0) this.#wanted = this.push(this.#unread.shift());
-  }
-
-  override _write(frame: Buffer, _encoding: string, callback: () => void): void {
-    this.frames.push(decodeServerFrame(Buffer.from(frame)));
-    this.frameBytes.push(frame.length);
-    if (this.taking) {
-      callback();
-      return;
-    }
-    this.untakenBytes += frame.length;
-    this.#untaken.push(() => {
-      this.untakenBytes -= frame.length;
-      callback();
-    });
-  }
-
-  override _final(callback: () => void): void {
-    callback();
-    const metadata = this.#status.metadata?.get(errorMetadataKey)[0];
-    const error = Buffer.isBuffer(metadata) ? decodeError(metadata) : undefined;
-    this.end_ = { code: this.#status.code ?? 0, error };
-    // As grpc-js does when the trailers are sent.
-    process.nextTick(() => this.cancel());
-  }
-
-  // The client's side.
-
-  say(frame: Buffer): void {
-    this.#unread.push(frame);
-    this.#give();
-  }
-
-  get unreadFrames(): number {
-    return this.#unread.length + this.readableLength;
-  }
-
-  halfClose(): void {
-    this.#unread.push(null);
-    this.#give();
-  }
-
-  cancel(): void {
-    this.emit("cancelled", "cancelled");
-    this.destroy();
-  }
-
-  accept(count = Infinity): void {
-    for (let i = 0; i < count && this.#untaken.length > 0; i += 1) this.#untaken.shift()?.();
-  }
-
-  get replies() {
-    return this.frames.flatMap((frame) => frame.replies);
-  }
-
-  get deliveries() {
-    return this.frames.flatMap((frame) => frame.deliveries);
-  }
-}
-
-class Client {
-  readonly call = new FakeCall();
-  readonly #frames = new ClientFrameWriter();
-  readonly world: ClusterOfNodes;
-
-  constructor(world: ClusterOfNodes, member: Member, session: string, outboxBytesMax = 256 * 1024) {
-    this.world = world;
-    const node = member.running;
-    connect(
-      {
-        node,
-        bodies: new Bodies(
-          () => node.state,
-          (store, error) => node.storeFailed(store, error),
-        ),
-        clock: member.clock,
-        outboxBytesMax,
-        parseSession: (text) => parseSession("test", text),
-      },
-      this.call as unknown as ServerDuplexStream<Buffer, Buffer>,
-    );
-    this.#frames.attach(session);
-  }
-
-  command(sequence: number, operation: ClientOperation): this {
-    this.#frames.command(sequence, operation);
-    return this;
-  }
-
-  floor(sequence: number): this {
-    this.#frames.firstOutstanding(sequence);
-    return this;
-  }
-
-  heartbeat(number: number): this {
-    this.#frames.heartbeat(number);
-    return this;
-  }
-
-  /** What was said since the last time, as one frame. */
-  say(): void {
-    this.call.say(Buffer.from(this.#frames.finish()));
-  }
-
-  async said(ms = 50): Promise<void> {
-    this.say();
-    await this.world.run(ms);
-  }
-}
-
-async function world(options: WorldOptions = {}) {
-  const cluster = await ClusterOfNodes.started({ nodes: 1, ...options });
-  await cluster.ask({
-    kind: "create-queue",
-    name: "q",
-    options: { ...defaultOptions(), maxAttempts: 1_000 },
-  });
-  const leader = await cluster.elected();
-  const session = async (ttlMs = 60_000): Promise<{ id: number; name: string }> => {
-    const { reply } = await cluster.ask({ kind: "open-session", name: "s", ttlMs });
-    const id = reply.kind === "session-opened" ? reply.session : 0;
-    return { id, name: `test:${id}` };
-  };
-  const client = (name: string, outboxBytesMax?: number): Client =>
-    new Client(cluster, leader, name, outboxBytesMax);
-  return { cluster, leader, session, client };
-}
-
-function enqueue(key = "a", bytes = 10): ClientOperation {
-  return { op: "enqueue", queue: "q", key, content: new Uint8Array(bytes) };
-}
-
-function subscribe(credit: number, leaseMs = 0): ClientOperation {
-  return { op: "subscribe", consumer: 1, queue: "q", credit, leaseMs };
-}
+import { Client, enqueue, subscribe, world } from "./stream-client.ts";
 
 describe("attaching", () => {
   test("the first frame answers `attached`; commands of the same frame are carried out", async () => {
@@ -337,7 +160,17 @@ describe("commands", () => {
   });
 
   test("any command that can be said throws nothing, at the door or in the state machine", async () => {
-    const { session, client, cluster } = await world();
+    const { session, client, cluster, leader } = await world();
+    await cluster.until(() => leader.running.machine.version === leader.running.machine.versionMax);
+    await cluster.ask({ kind: "create-topic", name: "t", options: defaultTopicOptions() });
+    const rules = { dedupWindowMs: 1_000, onExpiry: "discard", historyMs: 1_000 } as const;
+    for (const [name, ordering] of [
+      ["n", "none"],
+      ["b", "key"],
+    ] as const) {
+      const options = { ...defaultOptions(ordering), ...rules, orderedDelay: "block-key" } as const;
+      await cluster.ask({ kind: "create-queue", name, options });
+    }
     const number = fc.oneof(
       fc.constantFrom(0, 1, 2, 255, 2 ** 31, 2 ** 32, 2 ** 48, 2 ** 53 - 1, 2 ** 53, -1),
       fc.nat(10),
@@ -346,20 +179,66 @@ describe("commands", () => {
       fc.constantFrom("", "q", "a/b", "é", "x".repeat(257)),
       fc.string({ maxLength: 5 }),
     );
-    const queue = fc.oneof(fc.constant("q"), text);
-    const operation: fc.Arbitrary<ClientOperation> = fc.oneof(
+    const queue = fc.oneof(fc.constantFrom("q", "t", "n", "b"), text);
+    const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+    const options = maybe(
       fc.record({
-        op: fc.constant("enqueue" as const),
-        queue,
-        key: text,
-        content: fc.uint8Array({ maxLength: 5 }),
+        dedupId: maybe(text),
+        expectKeySeq: maybe(number),
+        notBeforeMs: maybe(number),
+        delayMs: maybe(number),
+        expiresAtMs: maybe(number),
+        ttlMs: maybe(number),
+        priority: maybe(fc.integer({ min: -1, max: 11 })),
       }),
+    );
+    const content = fc.oneof(
+      fc.uint8Array({ maxLength: 5 }),
+      fc.constant(encodeContent({ body: "x", headers: { a: "b" } })),
+    );
+    const message = fc.record({ key: text, content, options });
+    const keys = maybe(fc.array(text, { maxLength: 2 }));
+    const lease = fc.record({ queue, key: text, keySeq: number, fencingToken: number });
+    const operation: fc.Arbitrary<ClientOperation> = fc.oneof(
+      fc
+        .tuple(queue, message)
+        .map(([name, one]) => ({ op: "enqueue" as const, queue: name, ...one })),
       fc.record({
         op: fc.constant("enqueueBatch" as const),
         queue,
-        messages: fc.array(fc.record({ key: text, content: fc.uint8Array({ maxLength: 3 }) }), {
-          maxLength: 3,
-        }),
+        messages: fc.array(message, { maxLength: 3 }),
+        perItem: fc.boolean(),
+      }),
+      fc.record({
+        op: fc.constant("commit" as const),
+        conditions: fc.array(
+          fc.oneof(
+            fc.record({
+              kind: fc.constant("tailIs" as const),
+              queue,
+              key: text,
+              keySeq: number,
+            }),
+            fc.record({
+              kind: fc.constant("lengthIs" as const),
+              queue,
+              key: text,
+              messages: number,
+            }),
+            fc.record({ kind: fc.constant("leaseHeld" as const), lease }),
+          ),
+          { maxLength: 2 },
+        ),
+        settles: fc.array(
+          fc.record({
+            kind: fc.constantFrom("ack" as const, "nack", "release", "reject"),
+            lease,
+            delayMs: maybe(number),
+            error: text,
+          }),
+          { maxLength: 2 },
+        ),
+        enqueues: fc.array(fc.record({ queue, message }), { maxLength: 2 }),
       }),
       fc.record({
         op: fc.constant("subscribe" as const),
@@ -367,6 +246,9 @@ describe("commands", () => {
         queue,
         credit: number,
         leaseMs: number,
+        creditBytes: maybe(number),
+        keys,
+        ackMode: fc.constantFrom("EXPLICIT" as const, "ON_DELIVERY"),
       }),
       fc.record({ op: fc.constant("unsubscribe" as const), consumer: number }),
       fc.record({
@@ -375,6 +257,8 @@ describe("commands", () => {
         maxMessages: number,
         maxWaitMs: number,
         leaseMs: number,
+        maxBytes: maybe(number),
+        keys,
       }),
       fc.record({
         op: fc.constantFrom(
@@ -401,8 +285,10 @@ describe("commands", () => {
       if (i % 10 === 0) await one.said(5);
     }
     await one.said(200);
+    await cluster.run(3_000);
     expect(one.call.end_).toBeUndefined();
     expect(cluster.failures).toEqual([]);
+    expect(violations(leader.running.machine)).toEqual([]);
   });
 
   test("the session ends: the stream says so, although nobody asked (a consumer must not wait for ever)", async () => {
