@@ -2,16 +2,20 @@
 
 import type { Channels } from "./channels.ts";
 import type { Failure, UnaryMethod } from "./channel.ts";
-import { callLeader, gaveUp, type UnaryParts } from "./unary.ts";
+import { callLeader, counted, gaveUp, type UnaryParts } from "./unary.ts";
 import type {
   ClusterInfo,
   LeaderInfo,
+  ListOptions,
   MembershipChanged,
   NewMember,
   QueueInfo,
   QueueOptions,
   SignalOptions,
 } from "./options.ts";
+import { listAll } from "./listing.ts";
+import { queueInfoFromWire, queueOptionsToWire } from "./queue-info.ts";
+import { QueueError, status } from "./errors.ts";
 import { errorOf } from "./retry.ts";
 
 const clusterAttemptMs = 2_000;
@@ -23,16 +27,19 @@ export class Admin {
     this.#parts = parts;
   }
 
+  /** @param owner the session that a temporary queue ends with; undefined: the queue stays. */
   async createQueue(
     name: string,
     options: QueueOptions,
+    owner: string | undefined,
   ): Promise<{ queue: QueueInfo; created: boolean }> {
     const { reply } = await callLeader(this.#parts, "CreateQueue", {
+      ...(owner === undefined ? {} : temporaryOf(owner)),
       name,
-      options: wire(options),
+      options: queueOptionsToWire(options),
     });
     const { queue, created } = reply as { queue: object; created: boolean };
-    return { queue: info(queue), created };
+    return { queue: queueInfoFromWire(queue), created };
   }
 
   async getQueue(
@@ -42,19 +49,18 @@ export class Admin {
   ): Promise<QueueInfo> {
     const request = { name, consistency: stale ? "STALE" : "LINEARIZABLE" };
     const { reply } = await callLeader(this.#parts, "GetQueue", request, signal);
-    return info((reply as { queue: object }).queue);
+    return queueInfoFromWire((reply as { queue: object }).queue);
   }
 
-  async listQueues(stale: boolean, signal: AbortSignal | undefined): Promise<QueueInfo[]> {
-    const request = { consistency: stale ? "STALE" : "LINEARIZABLE" };
-    const { reply } = await callLeader(this.#parts, "ListQueues", request, signal);
-    return (reply as { queues: object[] }).queues.map(info);
+  async listQueues(options: ListOptions): Promise<QueueInfo[]> {
+    const queues = await listAll(this.#parts, "ListQueues", "queues", options);
+    return queues.map(queueInfoFromWire);
   }
 
   async updateQueue(name: string, changes: QueueOptions, revision: number): Promise<QueueInfo> {
-    const request = { name, options: wire(changes), revision };
+    const request = { name, options: queueOptionsToWire(changes), revision };
     const { reply } = await callLeader(this.#parts, "UpdateQueue", request);
-    return info((reply as { queue: object }).queue);
+    return queueInfoFromWire((reply as { queue: object }).queue);
   }
 
   async deleteQueue(name: string, revision: number, ifEmpty: boolean): Promise<void> {
@@ -90,7 +96,11 @@ export class Admin {
   }
 
   /** Of one endpoint, or of the first that answers. */
-  async cluster(endpoint: string | undefined, options: SignalOptions): Promise<ClusterInfo> {
+  cluster(endpoint: string | undefined, options: SignalOptions): Promise<ClusterInfo> {
+    return counted(this.#parts, () => this.#askAny(endpoint, options));
+  }
+
+  async #askAny(endpoint: string | undefined, options: SignalOptions): Promise<ClusterInfo> {
     const { channels, leader } = this.#parts;
     const endpoints = endpoint === undefined ? leader.endpoints : [endpoint];
     let last: Failure | undefined;
@@ -134,45 +144,17 @@ function known(leader: unknown): leader is NonNullable<ClusterInfo["leader"]> {
   return leader !== null && leader !== undefined && (leader as { nodeId: number }).nodeId !== 0;
 }
 
-/** Field names are the same; only "these are all the labels" has a field of its own on the wire. */
-function wire(options: QueueOptions): object {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const fields: Record<string, unknown> = Object.fromEntries(given);
-  return options.labels === undefined ? fields : { ...fields, setLabels: true };
-}
-
-function info(queue: object): QueueInfo {
-  const { options, ...counters } = queue as QueueInfo;
-  const {
-    ordering,
-    maxInFlightPerKey,
-    leaseMs,
-    maxAttempts,
-    retry,
-    onExhausted,
-    deadLetterQueue,
-    maxMessages,
-    maxBytes,
-    maxMessageBytes,
-    paused,
-    labels,
-  } = options;
-  return {
-    ...counters,
-    // By name: the loader adds a member for each `optional` that is none of the user's.
-    options: {
-      ordering,
-      maxInFlightPerKey,
-      leaseMs,
-      maxAttempts,
-      retry: { initialMs: retry.initialMs, multiplier: retry.multiplier, maxMs: retry.maxMs },
-      onExhausted,
-      deadLetterQueue,
-      maxMessages,
-      maxBytes,
-      maxMessageBytes,
-      paused,
-      labels: { ...labels },
-    },
-  };
+/** A queue that ends with the session `owner`: the call names it, and is not remembered by it. */
+function temporaryOf(owner: string): object {
+  if (owner === "") {
+    throw new QueueError(
+      "there is no session at the moment that a queue could belong to: try again",
+      {
+        reason: "SESSION_EXPIRED",
+        code: status.NOT_FOUND,
+        outcome: "NOT_APPLIED",
+      },
+    );
+  }
+  return { caller: { sessionId: owner, sequence: 0, firstOutstanding: 0 }, temporary: true };
 }

@@ -1,14 +1,18 @@
 // A message in the hands of a consumer, and what can be done with it.
 
 import { inspect } from "node:util";
-import { decodeContent, type Delivery as WireDelivery } from "../proto/frame.ts";
-import { decodeValue, type Codec } from "./codec.ts";
+import {
+  decodeContent,
+  type DeadLetterCause,
+  type Delivery as WireDelivery,
+} from "../proto/frame.ts";
 import { asError, invalid, QueueError, status } from "./errors.ts";
 import type { Lease, SettleDetails, Settled, SettleDone } from "./lease.ts";
 import { integer, leaseMsMax } from "./options.ts";
+import type { Decoder } from "./schema.ts";
 
 export interface DeadLetterInfo {
-  readonly cause: "EXHAUSTED" | "REJECTED" | "DEAD_LETTER_CAUSE_UNSPECIFIED";
+  readonly cause: DeadLetterCause;
   readonly attempts: number;
   readonly error: string;
   /** Where it died. */
@@ -32,6 +36,9 @@ export class Message<T> {
   readonly redelivery: string;
   /** Cluster time in milliseconds since 1970. */
   readonly enqueuedAt: number;
+  /** Cluster time in milliseconds since 1970; 0: it does not expire. */
+  readonly expiresAt: number;
+  readonly priority: number;
   /** Index of the log entry that enqueued it. */
   readonly logIndex: number;
   readonly leaseMs: number;
@@ -44,9 +51,10 @@ export class Message<T> {
   readonly traceparent: string;
   /** A view into a frame: copy it if you keep it for long. */
   readonly body: Uint8Array;
-  readonly #codec: Codec<T>;
+  readonly #decoder: Decoder<T>;
+  #decoded: { readonly value: T } | undefined;
 
-  constructor(wire: WireDelivery, codec: Codec<T>) {
+  constructor(wire: WireDelivery, decoder: Decoder<T>) {
     const content = contentOf(wire);
     this.messageId = wire.messageId;
     this.queue = wire.queue;
@@ -57,6 +65,8 @@ export class Message<T> {
     this.deliveries = wire.deliveries;
     this.redelivery = wire.redelivery;
     this.enqueuedAt = wire.enqueuedAtMs;
+    this.expiresAt = wire.expiresAtMs;
+    this.priority = wire.priority;
     this.logIndex = wire.logIndex;
     this.leaseMs = wire.leaseMs;
     this.deadLetter = wire.deadLetter;
@@ -66,31 +76,36 @@ export class Message<T> {
     this.replyTo = content.replyTo;
     this.traceparent = content.traceparent;
     this.body = content.body;
-    this.#codec = codec;
+    this.#decoder = decoder;
   }
 
-  /** Decoded at each access. @throws {QueueError} reason CODEC */
+  /** Decoded at the first access. @throws {QueueError} reason CODEC or SCHEMA */
   get value(): T {
-    return decodeValue(this.#codec, this.body);
+    return this.decode();
+  }
+
+  /** @internal */
+  decode(): T {
+    return (this.#decoded ??= { value: this.#decoder.decode(this.body) }).value;
   }
 }
 
 /** What a handler gets. All members may be taken apart: `({ message, signal, extend }) => …`. */
 export class Handling<T> {
   protected readonly lease: Lease;
-  readonly #codec: Codec<T>;
+  readonly #decoder: Decoder<T>;
   #message: Message<T> | undefined;
 
-  constructor(lease: Lease, codec: Codec<T>) {
+  constructor(lease: Lease, decoder: Decoder<T>) {
     this.lease = lease;
-    this.#codec = codec;
+    this.#decoder = decoder;
   }
 
   get message(): Message<T> {
-    return (this.#message ??= new Message(this.lease.delivery, this.#codec));
+    return (this.#message ??= new Message(this.lease.delivery, this.#decoder));
   }
 
-  /** The decoded body. @throws {QueueError} reason CODEC */
+  /** The decoded body. @throws {QueueError} reason CODEC or SCHEMA */
   get value(): T {
     return this.message.value;
   }
@@ -117,6 +132,23 @@ export class Handling<T> {
   }
 }
 
+export interface NackOptions {
+  /** 0 to 43,200,000; default: the queue's back-off. */
+  readonly delayMs?: number | undefined;
+  /** Kept with the message: at most 1,024 bytes of it. */
+  readonly error?: unknown;
+}
+
+/** @throws {QueueError} MALFORMED */
+export function nackDelay({ delayMs }: NackOptions): number | undefined {
+  if (delayMs === undefined) return undefined;
+  if (Number.isInteger(delayMs) && delayMs >= 0 && delayMs <= leaseMsMax) return delayMs;
+  throw invalid(
+    "delay_ms",
+    `delayMs is ${delayMs}; expected a whole number from 0 to ${leaseMsMax}`,
+  );
+}
+
 /** What `receive` and `receiveBatch` give: to be settled by exactly one of ack, nack, release, reject. */
 export class Delivery<T> extends Handling<T> {
   /** Done: the message leaves the queue, its key advances. */
@@ -125,22 +157,12 @@ export class Delivery<T> extends Handling<T> {
   }
 
   /** Failed: it comes again after `delayMs` (0 to 43,200,000; default: the queue's back-off). `error` is kept with it. */
-  nack(
-    options: { readonly delayMs?: number | undefined; readonly error?: unknown } = {},
-  ): Promise<Settled> {
-    const { delayMs } = options;
-    if (
-      delayMs !== undefined &&
-      !(Number.isInteger(delayMs) && delayMs >= 0 && delayMs <= leaseMsMax)
-    ) {
-      return Promise.reject(
-        invalid(
-          "delay_ms",
-          `delayMs is ${delayMs}; expected a whole number from 0 to ${leaseMsMax}`,
-        ),
-      );
+  nack(options: NackOptions = {}): Promise<Settled> {
+    try {
+      return this.#settle("nack", { delayMs: nackDelay(options), error: errorText(options.error) });
+    } catch (error) {
+      return Promise.reject(asError(error));
     }
-    return this.#settle("nack", { delayMs, error: errorText(options.error) });
   }
 
   /** Not now: ready again at once, no attempt counted. */
@@ -155,6 +177,27 @@ export class Delivery<T> extends Handling<T> {
 
   #settle(op: "ack" | "nack" | "release" | "reject", details: SettleDetails): Promise<Settled> {
     return promised((done) => this.lease.settle(op, details, true, done));
+  }
+}
+
+/** The lease behind it, for a commit. */
+export function leaseOf(handling: Handling<unknown>): Lease {
+  return handling["lease"];
+}
+
+/**
+ * With a schema: why this message can be read by nobody, ever. Says so by the event `invalidMessage`; it is the caller who
+ * rejects it.
+ */
+export function unreadable(handling: Handling<unknown>, decoder: Decoder<unknown>): string {
+  if (!decoder.isStrict) return "";
+  try {
+    handling.message.decode();
+    return "";
+  } catch (error) {
+    if (!(error instanceof QueueError)) throw error;
+    leaseOf(handling).tellInvalid(error);
+    return error.message;
   }
 }
 

@@ -21,6 +21,10 @@ export type Reason =
   | "UNREACHABLE"
   /** A value or message could not be encoded or decoded. */
   | "CODEC"
+  /** A value or message does not match the queue's schema: a SchemaError. */
+  | "SCHEMA"
+  /** `request`: the consumer answered that it cannot be done. */
+  | "REQUEST_FAILED"
   /** Anything else: see `message` and `code`. */
   | "OTHER";
 
@@ -54,11 +58,13 @@ export interface QueueErrorFields {
   readonly state?: string;
   /** NOT_LEADER: where the leader is. */
   readonly leader?: Leader | undefined;
+  /** KEY_SEQ_MISMATCH: what the message would have got. CONDITION_FAILED: what the number in question is. */
+  readonly currentKeySeq?: number;
   readonly cause?: unknown;
 }
 
 export class QueueError extends Error {
-  override readonly name = "QueueError";
+  override readonly name: string = "QueueError";
   readonly reason: Reason;
   /** gRPC status code. */
   readonly code: number;
@@ -68,6 +74,7 @@ export class QueueError extends Error {
   readonly currentToken: number;
   readonly state: string;
   readonly leader: Leader | undefined;
+  readonly currentKeySeq: number;
 
   constructor(message: string, fields: QueueErrorFields) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -79,6 +86,24 @@ export class QueueError extends Error {
     this.currentToken = fields.currentToken ?? 0;
     this.state = fields.state ?? "";
     this.leader = fields.leader;
+    this.currentKeySeq = fields.currentKeySeq ?? 0;
+  }
+}
+
+export interface SchemaIssue {
+  readonly message: string;
+  /** `address.lines.0`; empty: the value as a whole. */
+  readonly path: string;
+}
+
+/** Nothing was sent, or the message was rejected: it does not match the queue's schema. */
+export class SchemaError extends QueueError {
+  override readonly name = "SchemaError";
+  readonly issues: readonly SchemaIssue[];
+
+  constructor(message: string, issues: readonly SchemaIssue[]) {
+    super(message, { reason: "SCHEMA", code: status.INVALID_ARGUMENT, outcome: "NOT_APPLIED" });
+    this.issues = issues;
   }
 }
 
@@ -98,6 +123,7 @@ export function errorFromWire(error: WireError, code: number, outcome: Outcome):
     currentToken: error.currentToken,
     state: error.state,
     leader: error.leader,
+    currentKeySeq: error.currentKeySeq,
   });
 }
 

@@ -17,8 +17,40 @@ export interface ClientEvents {
     /** What ended it: the server's refusal, or that it could not be renewed in time. */
     readonly cause: QueueError;
   };
-  /** Calls wait, and nothing has been answered for `forMs`. Told once per standstill. */
-  stalled: { readonly forMs: number; readonly outstanding: number; readonly lastFailure: string };
+  /**
+   * `calls`: some wait, and nothing has been answered for `forMs`; told once per standstill. `deliveries`: the server says that
+   * messages are ready and a consumer of ours has credit, and that nothing was delivered: a defect of the server.
+   */
+  stalled:
+    | {
+        readonly what: "calls";
+        readonly forMs: number;
+        readonly outstanding: number;
+        readonly lastFailure: string;
+      }
+    | { readonly what: "deliveries"; readonly queue: string };
+  /** A message of a queue that we consume failed for good: its key waits for `Queue.resolveParked`. */
+  parked: {
+    readonly queue: string;
+    readonly key: string;
+    readonly keySeq: number;
+    readonly attempts: number;
+    readonly error: string;
+  };
+  /** A message does not match its queue's schema: it was rejected, and no handler has seen it. */
+  invalidMessage: {
+    readonly queue: string;
+    readonly key: string;
+    readonly messageId: string;
+    readonly error: QueueError;
+  };
+  /** With `ack: "onDelivery"` a handler threw: the message had been settled already. */
+  handlerFailed: {
+    readonly queue: string;
+    readonly key: string;
+    readonly messageId: string;
+    readonly error: unknown;
+  };
   /** The session expired: what was outstanding failed, leases are gone; a new session follows. */
   sessionLost: { readonly sessionId: string; readonly error: QueueError };
 }

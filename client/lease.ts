@@ -38,7 +38,10 @@ export class Lease {
   leaseMs: number;
   deadline: number;
   renewAt: number;
-  state: "held" | "settling" | "settled" | "lost" = "held";
+  /** `committing`: part of a commit that is not answered yet. */
+  state: "held" | "committing" | "settling" | "settled" | "lost" = "held";
+  /** Resolves when that commit is answered. */
+  committing: Promise<void> | undefined;
   #controller: AbortController | undefined;
   #lostBy: QueueError | undefined;
 
@@ -71,6 +74,35 @@ export class Lease {
     this.#table.tellLost(this, cause);
   }
 
+  /** A commit settles it. Renewed meanwhile: a commit may wait for room. Returns what is called with the commit's end. */
+  beginCommit(): (error: QueueError | undefined) => void {
+    this.state = "committing";
+    let answered: () => void = () => undefined;
+    this.committing = new Promise((resolve) => (answered = resolve));
+    return (error) => {
+      this.committing = undefined;
+      // Lost meanwhile, with its session.
+      if (this.state === "committing") {
+        if (error === undefined) {
+          this.state = "settled";
+          this.#table.forget(this);
+          // An unanswered commit may still take effect: neither settled nor lost, and not renewed any more.
+        } else this.state = error.outcome === "UNKNOWN" ? "settling" : "held";
+      }
+      answered();
+    };
+  }
+
+  /** It names a lease that is not ours any more. */
+  refuse(error: QueueError): void {
+    this.lose(error, true);
+    this.#table.forget(this);
+  }
+
+  tellInvalid(error: QueueError): void {
+    this.#table.tellInvalid(this, error);
+  }
+
   /** Fires `signal` without a loss: the consumer stops. */
   cancel(reason: QueueError): void {
     this.#lostBy ??= reason;
@@ -93,10 +125,7 @@ export class Lease {
       }
       const error = failure ?? refusal(result);
       // An unanswered call keeps its number and may still take effect: the lease is neither settled nor lost.
-      if (error.outcome !== "UNKNOWN") {
-        this.lose(error, true);
-        this.#table.forget(this);
-      }
+      if (error.outcome !== "UNKNOWN") this.refuse(error);
       done(error, undefined);
     });
   }
@@ -128,7 +157,7 @@ export class Lease {
 
   #operation(op: SettleOp, details: SettleDetails, leaseMs: number): ClientOperation {
     const { queue, key, keySeq, fencingToken } = this.delivery;
-    const error = clip(details.error ?? "");
+    const error = clipped(details.error ?? "");
     return { op, queue, key, keySeq, fencingToken, delayMs: details.delayMs, error, leaseMs };
   }
 }
@@ -182,6 +211,13 @@ export class LeaseTable {
     return lease;
   }
 
+  /** Settled by the server when it was sent: there is nothing to renew, to lose or to settle. */
+  settled(delivery: Delivery, now: number): Lease {
+    const lease = new Lease(this, delivery, false, now);
+    lease.state = "settled";
+    return lease;
+  }
+
   knows(token: number): boolean {
     return this.#live.has(token) || this.#ignored.has(token);
   }
@@ -209,6 +245,16 @@ export class LeaseTable {
     this.#events.emit("leaseLost", { queue, key, messageId, fencingToken, cause });
   }
 
+  tellInvalid(lease: Lease, error: QueueError): void {
+    const { queue, key, messageId } = lease.delivery;
+    this.#events.emit("invalidMessage", { queue, key, messageId, error });
+  }
+
+  tellHandlerFailed(lease: Lease, error: unknown): void {
+    const { queue, key, messageId } = lease.delivery;
+    this.#events.emit("handlerFailed", { queue, key, messageId, error });
+  }
+
   loseAll(cause: QueueError): void {
     const leases = [...this.#live.values()];
     this.#live.clear();
@@ -232,7 +278,7 @@ export class LeaseTable {
     this.#timer = undefined;
     const now = this.now();
     for (const lease of this.#live.values()) {
-      if (lease.state !== "held") continue;
+      if (lease.state !== "held" && lease.state !== "committing") continue;
       if (lease.deadline <= now) {
         if (!lease.isLost) lease.lose(notRenewed(lease.leaseMs), false);
         if (!lease.renews) this.forget(lease);
@@ -264,7 +310,7 @@ function notRenewed(leaseMs: number): QueueError {
 }
 
 /** Cut to the limit in bytes, never inside a character. */
-function clip(text: string): string {
+export function clipped(text: string): string {
   if (text.length * 3 <= errorBytesMax) return text;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= errorBytesMax) return text;

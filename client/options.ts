@@ -1,6 +1,7 @@
 // What a user can say, with units, defaults and limits; and what the answers look like.
 
-import { invalid } from "./errors.ts";
+import type { Codec } from "./codec.ts";
+import { invalid, type QueueError } from "./errors.ts";
 
 export interface TlsOptions {
   /** PEM. Default: the system's authorities. */
@@ -42,6 +43,8 @@ export interface Settings {
 
 export type Ordering = "KEY" | "TOTAL" | "NONE";
 export type OnExhausted = "PARK" | "DEAD_LETTER" | "DISCARD";
+export type OnExpiry = "REFUSE" | "DEAD_LETTER" | "DISCARD";
+export type OrderedDelay = "REJECT" | "BLOCK_KEY";
 
 /** A queue's options: meaning, units and limits as in queue.proto. What is left out takes its default, or stays as it is. */
 export interface QueueOptions {
@@ -75,6 +78,33 @@ export interface QueueOptions {
   readonly paused?: boolean | undefined;
   /** Replaces all labels. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Messages expire so long after they were enqueued; needs `onExpiry`. 0: never (default), to 366 days. */
+  readonly messageTtlMs?: number | undefined;
+  /** What happens to a message that expires; REFUSE (default): nothing may expire. */
+  readonly onExpiry?: OnExpiry | undefined;
+  /** How long a `dedupId` is remembered. 0: not allowed (default), to 7 days. */
+  readonly dedupWindowMs?: number | undefined;
+  /** What a delay means where there is an order: refused (default), or the key waits. */
+  readonly orderedDelay?: OrderedDelay | undefined;
+  /** Quotas of one key. 0: no limit (default). */
+  readonly maxMessagesPerKey?: number | undefined;
+  readonly maxBytesPerKey?: number | undefined;
+  /** What happens to a message is written down and kept for so long after it was settled. 0: not at all (default), to 30 days. */
+  readonly historyMs?: number | undefined;
+}
+
+/** All of it must match. */
+export interface Filter {
+  /** Empty: every key. */
+  readonly keyPrefix?: string | undefined;
+  /** Headers that must be equal: at most 16. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** As it is answered: whole. */
+export interface FilterInfo {
+  readonly keyPrefix: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface QueueInfo {
@@ -98,6 +128,13 @@ export interface QueueInfo {
     readonly maxMessageBytes: number;
     readonly paused: boolean;
     readonly labels: Readonly<Record<string, string>>;
+    readonly messageTtlMs: number;
+    readonly onExpiry: OnExpiry;
+    readonly dedupWindowMs: number;
+    readonly orderedDelay: OrderedDelay;
+    readonly maxMessagesPerKey: number;
+    readonly maxBytesPerKey: number;
+    readonly historyMs: number;
   };
   readonly revision: number;
   /** Milliseconds since 1970, cluster time. */
@@ -106,18 +143,36 @@ export interface QueueInfo {
   readonly leased: number;
   readonly retrying: number;
   readonly parked: number;
+  /** Their time has not come yet. */
+  readonly delayed: number;
   readonly bytes: number;
   readonly activeKeys: number;
   readonly parkedKeys: number;
+  readonly pausedKeys: number;
   readonly consumers: number;
   readonly enqueued: number;
   readonly acked: number;
   readonly deadLettered: number;
   readonly discarded: number;
+  readonly expired: number;
+  readonly cancelled: number;
+  readonly skipped: number;
+  readonly redriven: number;
+  readonly deduplicated: number;
   readonly redeliveredNack: number;
   readonly redeliveredRelease: number;
   readonly redeliveredLeaseExpired: number;
   readonly redeliveredSessionEnded: number;
+  /** It ends with the session that created it. */
+  readonly temporary: boolean;
+  /** Of a subscription. `catchingUpFrom`: the topic's next sequence that it gets from what is retained; 0: up to date. */
+  readonly subscription:
+    | {
+        readonly topic: string;
+        readonly filter: FilterInfo;
+        readonly catchingUpFrom: number;
+      }
+    | undefined;
 }
 
 export interface MemberInfo {
@@ -188,9 +243,8 @@ export interface LeaderInfo {
   readonly term: number;
 }
 
-export interface EnqueueOptions {
-  /** The ordering key; needed by ordering KEY. At most 256 bytes. */
-  readonly key?: string | undefined;
+/** What a message says besides its value. */
+export interface ContentOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Default: the codec's. */
   readonly contentType?: string | undefined;
@@ -200,8 +254,39 @@ export interface EnqueueOptions {
   readonly traceparent?: string | undefined;
 }
 
+/** What may be asked for where a message is published. */
+export interface PublishOptions extends ContentOptions {
+  /** The ordering key; needed by ordering KEY. At most 256 bytes. */
+  readonly key?: string | undefined;
+  /**
+   * Names the message for the `dedupWindowMs` of its queue: the same again is a success with `deduplicated`, with another body or
+   * key it is IDEMPOTENCY_CONFLICT. At most 256 bytes.
+   */
+  readonly dedupId?: string | undefined;
+}
+
+export interface EnqueueOptions extends PublishOptions {
+  /** Only if the message gets this key_seq; else KEY_SEQ_MISMATCH. */
+  readonly expectKeySeq?: number | undefined;
+  /** Not before this time, nor before `delayMs` are over: at most 366 days ahead. With an order: see `orderedDelay`. */
+  readonly notBefore?: Time | undefined;
+  readonly delayMs?: number | undefined;
+  /** Not from this time on, nor after `ttlMs`: at most 366 days ahead. Needs the queue's `onExpiry`. */
+  readonly expiresAt?: Time | undefined;
+  readonly ttlMs?: number | undefined;
+  /** 0 (default) to 9, the highest goes first: only with ordering NONE. */
+  readonly priority?: number | undefined;
+}
+
 export interface SignalOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListOptions extends SignalOptions {
+  /** Only names that begin with this; default: all. */
+  readonly prefix?: string | undefined;
+  /** What the answering node has applied, instead of everything that was acknowledged before the call; default false. */
+  readonly stale?: boolean | undefined;
 }
 
 export type BatchMessage<T> = EnqueueOptions & { readonly value: T };
@@ -213,13 +298,24 @@ export interface Enqueued {
   readonly seq: number;
   /** Dense from 1 in the key. */
   readonly keySeq: number;
-  /** Index of the log entry that enqueued it. */
+  /** Index of the log entry that enqueued it, or found that it was there. */
   readonly logIndex: number;
+  /** The `dedupId` was seen before: these are the first message's ids. */
+  readonly deduplicated: boolean;
 }
+
+/** Of one message of a batch with `perItem`. */
+export type ItemOutcome =
+  | { readonly enqueued: Enqueued; readonly error?: undefined }
+  | { readonly enqueued?: undefined; readonly error: QueueError };
 
 export interface ReceiveOptions {
   /** Deliveries that may be unsettled at once: 1 to 10,000; default 32. */
   readonly credit?: number | undefined;
+  /** Bytes of deliveries that may be unsettled at once; one delivery is always made. Default: no bound. */
+  readonly creditBytes?: number | undefined;
+  /** Only of these keys, at most 100; default: all. Ordering KEY only. */
+  readonly keys?: readonly string[] | undefined;
   /** 100 to 43,200,000; default: the queue's. Renewed automatically. */
   readonly leaseMs?: number | undefined;
   /** Ends the loop as `break` does. */
@@ -229,6 +325,16 @@ export interface ReceiveOptions {
 export interface ConsumeOptions extends ReceiveOptions {
   /** Handlers that run at once: 1 to 10,000; default 16. `credit` defaults to twice that. */
   readonly concurrency?: number | undefined;
+  /**
+   * `onDelivery`: the server settles as soon as the delivery is on its way: at most once for what a broken stream loses, and a
+   * handler that throws changes nothing any more (event `handlerFailed`). Default: by the handler's end.
+   */
+  readonly ack?: "explicit" | "onDelivery" | undefined;
+  /**
+   * What the handler returns goes to the message's `replyTo`, in one step with the ack; a PermanentError goes there too. JSON, or
+   * by the codec given. A message without `replyTo` is only acked. See `Client.request`.
+   */
+  readonly reply?: boolean | Codec<unknown> | undefined;
 }
 
 export interface ReceiveBatchOptions {
@@ -236,12 +342,19 @@ export interface ReceiveBatchOptions {
   readonly maxMessages?: number | undefined;
   /** 0 to 60,000; default 0: answer at once. */
   readonly maxWaitMs?: number | undefined;
-  /** 100 to 43,200,000; default: the queue's. Renewed automatically. */
+  /** Bytes of the answer, 1 to 4,194,304 (default); one message is always given. */
+  readonly maxBytes?: number | undefined;
+  /** Only of these keys, at most 100; default: all. Ordering KEY only. */
+  readonly keys?: readonly string[] | undefined;
+  /** 100 to 43,200,000; default: the queue's. */
   readonly leaseMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The longest lease, delay and back-off that the server takes. */
+/** A point in time: a Date, or milliseconds since 1970. */
+export type Time = Date | number;
+
+/** The longest lease, back-off and delay of a nack that the server takes. */
 export const leaseMsMax = 43_200_000;
 
 export function checkSettings(options: ConnectOptions): Settings {
@@ -263,6 +376,13 @@ export function checkSettings(options: ConnectOptions): Settings {
     timeoutMs: integer("timeoutMs", options.timeoutMs ?? 30_000, 100, 3_600_000),
     tls: options.tls,
   };
+}
+
+/** Milliseconds since 1970. @throws {QueueError} MALFORMED */
+export function timeMs(field: string, time: Time): number {
+  const ms = typeof time === "number" ? Math.round(time) : time.getTime();
+  if (Number.isSafeInteger(ms) && ms > 0) return ms;
+  throw invalid(field, `${field} is ${String(time)}; expected a Date, or milliseconds since 1970`);
 }
 
 export function integer(field: string, value: number, min: number, max: number): number {

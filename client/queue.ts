@@ -1,10 +1,10 @@
 // One queue as its users see it: typed values in, typed deliveries out.
 
-import { encodeContent, type ClientResult } from "../proto/frame.ts";
-import { encodeValue, type Codec } from "./codec.ts";
+import type { ClientResult } from "../proto/frame.ts";
 import { Consumer, type Handler } from "./consumer.ts";
-import { Delivery } from "./delivery.ts";
-import { abortedError, asError, invalid, QueueError, status } from "./errors.ts";
+import { Delivery, leaseOf, unreadable } from "./delivery.ts";
+import { abortedError } from "./errors.ts";
+import { ManagedQueue } from "./managed-queue.ts";
 import {
   integer,
   leaseMsMax,
@@ -12,83 +12,74 @@ import {
   type ConsumeOptions,
   type Enqueued,
   type EnqueueOptions,
+  type ItemOutcome,
   type ReceiveBatchOptions,
   type ReceiveOptions,
   type SignalOptions,
 } from "./options.ts";
+import { enqueueBatchTo, enqueueTo } from "./producing.ts";
 import { Receiver } from "./receiver.ts";
+import { replying } from "./reply.ts";
 import { request, type RequestParts } from "./request.ts";
+import type { Format } from "./schema.ts";
 import type { SubscriptionParts, Wanted } from "./subscription.ts";
+import type { UnaryParts } from "./unary.ts";
 
-/** One command's content, all its messages together: beyond it no server takes the frame, and the stream would break. */
-const commandBytesMax = 4 * 1_048_576 + 65_536;
 /** A long poll is cut into pieces: an unanswered call keeps the server from forgetting all later answers. */
 const pollMs = 500;
 
-export type QueueParts = RequestParts & SubscriptionParts;
+export type QueueParts = RequestParts & SubscriptionParts & { readonly unary: UnaryParts };
 
-export class Queue<T> {
-  readonly name: string;
+/** `T` is what consumers get, `In` what producers give: the same, unless the queue's schema transforms. */
+export class Queue<T, In = T> extends ManagedQueue<T, In> {
   readonly #parts: QueueParts;
-  readonly #codec: Codec<T>;
 
-  constructor(parts: QueueParts, name: string, codec: Codec<T>) {
+  /** Use `Client.queue`. */
+  constructor(parts: QueueParts, name: string, format: Format<T, In>) {
+    super(parts.unary, name, format);
     this.#parts = parts;
-    this.name = name;
-    this.#codec = codec;
   }
 
   /**
    * Adds a message at the tail of its key. Resolves when it is on the disks of a majority. Calls of one turn travel in one
    * frame and take effect in the order in which they were made.
+   * @throws {QueueError} SCHEMA, CODEC: nothing was sent. KEY_SEQ_MISMATCH, IDEMPOTENCY_CONFLICT, DELAY_NOT_ALLOWED: see the options.
    */
-  enqueue(value: T, options: EnqueueOptions & SignalOptions = {}): Promise<Enqueued> {
-    try {
-      const content = this.#content(value, options);
-      if (content.length > commandBytesMax) throw tooLarge(content.length);
-      const operation = {
-        op: "enqueue",
-        queue: this.name,
-        key: options.key ?? "",
-        content,
-      } as const;
-      return request(this.#parts, operation, readEnqueued, options);
-    } catch (error) {
-      return Promise.reject(asError(error));
-    }
+  enqueue(value: In, options: EnqueueOptions & SignalOptions = {}): Promise<Enqueued> {
+    return enqueueTo(this.#parts, this, value, options);
   }
 
-  /** Adds up to 1,000 messages, in order: all or none. At most 4 MiB together. */
+  /**
+   * Adds up to 1,000 messages, in order: all or none, or with `perItem` each for itself, and then the answer has one outcome for
+   * each. At most 4 MiB together.
+   */
   enqueueBatch(
-    batch: readonly BatchMessage<T>[],
-    options: SignalOptions = {},
-  ): Promise<Enqueued[]> {
-    try {
-      if (batch.length > 1_000) {
-        throw invalid(
-          "messages",
-          `a batch of ${batch.length} messages; at most 1,000: send several batches`,
-        );
-      }
-      let size = 0;
-      const messages = batch.map((each) => {
-        const content = this.#content(each.value, each);
-        size += content.length;
-        return { key: each.key ?? "", content };
-      });
-      if (size > commandBytesMax) throw tooLarge(size);
-      const operation = { op: "enqueueBatch", queue: this.name, messages } as const;
-      return request(this.#parts, operation, readBatch, options);
-    } catch (error) {
-      return Promise.reject(asError(error));
-    }
+    batch: readonly BatchMessage<In>[],
+    options?: SignalOptions & { readonly perItem?: false },
+  ): Promise<Enqueued[]>;
+  enqueueBatch(
+    batch: readonly BatchMessage<In>[],
+    options: SignalOptions & { readonly perItem: true },
+  ): Promise<ItemOutcome[]>;
+  enqueueBatch(
+    batch: readonly BatchMessage<In>[],
+    options: SignalOptions & { readonly perItem?: boolean } = {},
+  ): Promise<Enqueued[] | ItemOutcome[]> {
+    return enqueueBatchTo(this.#parts, this, batch, options);
   }
 
   /** Calls `handler` for each delivery, until drained or closed: see Consumer. */
   consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer<T> {
     const concurrency = integer("concurrency", options.concurrency ?? 16, 1, 10_000);
     const wanted = this.#wanted(options, Math.min(2 * concurrency, 10_000));
-    const consumer = new Consumer(this.#parts, wanted, concurrency, this.#codec, handler);
+    const { reply = false } = options;
+    const consumer = new Consumer(
+      this.#parts,
+      options.ack === "onDelivery" ? { ...wanted, ackMode: "ON_DELIVERY" } : wanted,
+      concurrency,
+      this.format,
+      reply === false ? handler : replying(this.#parts, handler, reply),
+    );
     const { signal } = options;
     if (signal !== undefined) {
       const drain = (): void => void consumer.drain().catch(() => undefined);
@@ -102,14 +93,20 @@ export class Queue<T> {
 
   /** Deliveries one by one, to be settled by the loop's body: see Receiver. */
   receive(options: ReceiveOptions = {}): Receiver<T> {
-    return new Receiver(this.#parts, this.#wanted(options, 32), this.#codec, options.signal);
+    return new Receiver(this.#parts, this.#wanted(options, 32), this.format, options.signal);
   }
 
   /** Leases up to `maxMessages`, waiting up to `maxWaitMs` for the first. Their leases are not renewed by themselves. */
   async receiveBatch(options: ReceiveBatchOptions = {}): Promise<Delivery<T>[]> {
-    const maxMessages = integer("maxMessages", options.maxMessages ?? 1, 1, 1_000);
     const maxWaitMs = integer("maxWaitMs", options.maxWaitMs ?? 0, 0, 60_000);
-    const leaseMs = this.#leaseMs(options);
+    const operation = {
+      op: "receive",
+      queue: this.name,
+      maxMessages: integer("maxMessages", options.maxMessages ?? 1, 1, 1_000),
+      leaseMs: this.#leaseMs(options),
+      maxBytes: integer("maxBytes", options.maxBytes ?? 0, 0, 4 * 1_048_576),
+      keys: options.keys,
+    } as const;
     const { clock } = this.#parts;
     const deadline = clock.now() + maxWaitMs;
     for (;;) {
@@ -117,25 +114,22 @@ export class Queue<T> {
         throw abortedError("NOT_APPLIED", options.signal.reason);
       const leftMs = Math.max(0, Math.round(deadline - clock.now()));
       const waitMs = Math.min(leftMs, pollMs);
-      const deliveries = await this.#poll(maxMessages, waitMs, leaseMs, options.signal);
+      const deliveries = await this.#poll({ ...operation, maxWaitMs: waitMs }, options.signal);
       if (deliveries.length > 0 || leftMs <= pollMs) return deliveries;
     }
   }
 
   #poll(
-    maxMessages: number,
-    maxWaitMs: number,
-    leaseMs: number,
+    operation: Parameters<typeof request>[1] & { readonly op: "receive" },
     signal: AbortSignal | undefined,
   ): Promise<Delivery<T>[]> {
     const { leases } = this.#parts;
-    const operation = { op: "receive", queue: this.name, maxMessages, maxWaitMs, leaseMs } as const;
     const read = (result: ClientResult): Delivery<T>[] | undefined => {
       if (result.kind !== "received") return undefined;
       const now = leases.now();
       return result.deliveries.flatMap((delivery) => {
         const lease = leases.admit(delivery, false, now);
-        return lease === undefined ? [] : [new Delivery(lease, this.#codec)];
+        return lease === undefined ? [] : this.#readable(new Delivery(lease, this.format));
       });
     };
     // The caller has gone: what it asked for goes back, in order.
@@ -145,45 +139,25 @@ export class Queue<T> {
     return request(this.#parts, operation, read, { signal, late });
   }
 
-  #content(value: T, options: EnqueueOptions): Buffer {
-    return encodeContent({
-      body: encodeValue(this.#codec, value),
-      headers: options.headers,
-      contentType: options.contentType ?? this.#codec.contentType,
-      correlationId: options.correlationId,
-      replyTo: options.replyTo,
-      traceparent: options.traceparent,
-    });
+  #readable(delivery: Delivery<T>): Delivery<T>[] {
+    const error = unreadable(delivery, this.format);
+    if (error === "") return [delivery];
+    leaseOf(delivery).settle("reject", { error }, false, () => undefined);
+    return [];
   }
 
   #wanted(options: ReceiveOptions, defaultCredit: number): Wanted {
-    const credit = integer("credit", options.credit ?? defaultCredit, 1, 10_000);
-    return { queue: this.name, credit, leaseMs: this.#leaseMs(options) };
+    return {
+      queue: this.name,
+      credit: integer("credit", options.credit ?? defaultCredit, 1, 10_000),
+      creditBytes: integer("creditBytes", options.creditBytes ?? 0, 0, Number.MAX_SAFE_INTEGER),
+      keys: options.keys,
+      leaseMs: this.#leaseMs(options),
+      ackMode: "EXPLICIT",
+    };
   }
 
   #leaseMs(options: { readonly leaseMs?: number | undefined }): number {
     return options.leaseMs === undefined ? 0 : integer("leaseMs", options.leaseMs, 100, leaseMsMax);
   }
-}
-
-function readEnqueued(result: ClientResult, logIndex: number): Enqueued | undefined {
-  if (result.kind !== "enqueued") return undefined;
-  return { messageId: result.messageId, seq: result.seq, keySeq: result.keySeq, logIndex };
-}
-
-function readBatch(result: ClientResult, logIndex: number): Enqueued[] | undefined {
-  if (result.kind !== "batchEnqueued") return undefined;
-  return result.messages.map((message) => ({ ...message, logIndex }));
-}
-
-function tooLarge(bytes: number): QueueError {
-  return new QueueError(
-    `${bytes} bytes of content in one call; at most ${commandBytesMax}: split it, or store the body elsewhere and send a reference`,
-    {
-      reason: "TOO_LARGE",
-      code: status.INVALID_ARGUMENT,
-      outcome: "NOT_APPLIED",
-      field: "content",
-    },
-  );
 }

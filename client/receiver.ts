@@ -1,9 +1,9 @@
 // `for await (const delivery of queue.receive())`: the loop's own pace decides, the credit says how much is fetched ahead.
 
-import type { Codec } from "./codec.ts";
-import { Delivery } from "./delivery.ts";
+import { Delivery, leaseOf, unreadable } from "./delivery.ts";
 import type { QueueError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
+import type { Decoder } from "./schema.ts";
 import {
   Subscription,
   type SubscriptionOwner,
@@ -26,7 +26,7 @@ export class Receiver<T>
 {
   readonly #parts: SubscriptionParts;
   readonly #wanted: Wanted;
-  readonly #codec: Codec<T>;
+  readonly #decoder: Decoder<T>;
   readonly #signal: AbortSignal | undefined;
   readonly #waiters: Waiter<T>[] = [];
   readonly #handedOut = new Set<Lease>();
@@ -40,12 +40,12 @@ export class Receiver<T>
   constructor(
     parts: SubscriptionParts,
     wanted: Wanted,
-    codec: Codec<T>,
+    decoder: Decoder<T>,
     signal: AbortSignal | undefined,
   ) {
     this.#parts = parts;
     this.#wanted = wanted;
-    this.#codec = codec;
+    this.#decoder = decoder;
     this.#signal = signal;
   }
 
@@ -65,9 +65,20 @@ export class Receiver<T>
       this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
       this.#subscription = new Subscription(this.#parts, this.#wanted, this);
     }
-    const lease = this.#nextAhead();
-    if (lease !== undefined) return Promise.resolve(this.#handOut(lease));
+    const delivery = this.#nextAhead();
+    if (delivery !== undefined) return Promise.resolve(this.#handOut(delivery));
+    this.#parts.waits();
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /** @internal */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  /** @internal */
+  get inHand(): Iterable<object> {
+    return this.#present?.state === "held" ? [this.#present] : [];
   }
 
   async return(): Promise<IteratorResult<Delivery<T>, undefined>> {
@@ -82,9 +93,9 @@ export class Receiver<T>
   leased(leases: readonly Lease[]): void {
     for (const lease of leases) this.#ahead.push(lease);
     while (this.#waiters.length > 0) {
-      const lease = this.#nextAhead();
-      if (lease === undefined) return;
-      this.#waiters.shift()?.resolve(this.#handOut(lease));
+      const delivery = this.#nextAhead();
+      if (delivery === undefined) return;
+      this.#waiters.shift()?.resolve(this.#handOut(delivery));
     }
   }
 
@@ -121,15 +132,21 @@ export class Receiver<T>
     await Promise.all(answers);
   }
 
-  #nextAhead(): Lease | undefined {
+  #nextAhead(): Delivery<T> | undefined {
     while (this.#head < this.#ahead.length) {
       const lease = this.#ahead[this.#head++] as Lease;
       if (this.#head === this.#ahead.length) {
         this.#ahead = [];
         this.#head = 0;
       }
-      if (!lease.isLost) return lease;
-      if (lease.state === "held") lease.settle("release", {}, false, () => undefined);
+      if (lease.isLost) {
+        if (lease.state === "held") lease.settle("release", {}, false, () => undefined);
+        continue;
+      }
+      const delivery = new Delivery(lease, this.#decoder);
+      const error = unreadable(delivery, this.#decoder);
+      if (error === "") return delivery;
+      lease.settle("reject", { error }, false, () => undefined);
     }
     return undefined;
   }
@@ -141,14 +158,15 @@ export class Receiver<T>
     return rest;
   }
 
-  #handOut(lease: Lease): IteratorResult<Delivery<T>, undefined> {
+  #handOut(delivery: Delivery<T>): IteratorResult<Delivery<T>, undefined> {
     for (const held of this.#handedOut) {
-      if (held.state === "held" || held.state === "settling") break;
+      if (held.state !== "settled" && held.state !== "lost") break;
       this.#handedOut.delete(held);
     }
+    const lease = leaseOf(delivery);
     this.#handedOut.add(lease);
     this.#present = lease;
-    return { done: false, value: new Delivery(lease, this.#codec) };
+    return { done: false, value: delivery };
   }
 
   #finishWaiters(): void {

@@ -5,7 +5,7 @@
 //       had no number as NOT_APPLIED.
 
 import { setMaxListeners } from "node:events";
-import type { ClientOperation, Delivery, Reply, ServerFrame } from "../proto/frame.ts";
+import type { ClientOperation, Delivery, QueueEvent, Reply, ServerFrame } from "../proto/frame.ts";
 import { Call, Outbox, withSignal, type CallHandlers } from "./calls.ts";
 import type { Channels } from "./channels.ts";
 import { pause, type Clock, type Timer } from "./clock.ts";
@@ -38,6 +38,7 @@ export interface SessionParts {
   readonly events: Emitter;
   /** A delivery for a consumer that is not there any more. */
   readonly orphaned: (delivery: Delivery) => void;
+  readonly unanswered: { count: number };
 }
 
 export interface SubmitOptions {
@@ -132,6 +133,11 @@ export class Session {
       this.#held--;
       this.#checkIdle();
     };
+  }
+
+  /** A call has no answer yet, or is to be made again. */
+  get isUnanswered(): boolean {
+    return this.#outbox.size > 0 || this.#held > 0;
   }
 
   /** Resolves when every call has been answered. */
@@ -258,6 +264,14 @@ export class Session {
       this.#checkIdle();
     }
     if (frame.deliveries.length > 0) this.sinks.dispatch(frame.deliveries);
+    for (const event of frame.events) this.#tell(event);
+  }
+
+  #tell({ kind, queue, key, keySeq, attempts, error }: QueueEvent): void {
+    const { events } = this.#parts;
+    if (kind === "parked") events.emit("parked", { queue, key, keySeq, attempts, error });
+    // Kinds of later versions are none of ours.
+    if (kind === "stalled") events.emit("stalled", { what: "deliveries", queue });
   }
 
   /** False: the stream has been given up. */
@@ -328,6 +342,6 @@ export class Session {
     const forMs = now - this.#lastProgress;
     if (forMs < stalledMs || this.#stalled) return;
     this.#stalled = true;
-    events.emit("stalled", { forMs, outstanding, lastFailure: this.#lastFailure });
+    events.emit("stalled", { what: "calls", forMs, outstanding, lastFailure: this.#lastFailure });
   }
 }

@@ -14,6 +14,10 @@ export interface DeliverySink {
   drain(): Promise<void>;
   /** The client closes. */
   clientClosed(): void;
+  /** Somebody waits for the next delivery. */
+  readonly isAwaited: boolean;
+  /** What a program of the user's works on now. */
+  readonly inHand: Iterable<object>;
 }
 
 export class Sinks {

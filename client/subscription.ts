@@ -13,6 +13,8 @@ export interface SubscriptionParts {
   readonly leases: LeaseTable;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Told that somebody begins to wait for a delivery: nothing is sent for that. */
+  readonly waits: () => void;
 }
 
 export interface Wanted {
@@ -20,6 +22,11 @@ export interface Wanted {
   readonly credit: number;
   /** 0: the queue's. */
   readonly leaseMs: number;
+  /** 0: no bound. */
+  readonly creditBytes: number;
+  /** Undefined: all. */
+  readonly keys: readonly string[] | undefined;
+  readonly ackMode: "EXPLICIT" | "ON_DELIVERY";
 }
 
 /** Who consumes. */
@@ -30,6 +37,9 @@ export interface SubscriptionOwner {
   failed(error: QueueError): void;
   drain(): Promise<void>;
   clientClosed(): void;
+  /** As in DeliverySink. */
+  readonly isAwaited: boolean;
+  readonly inHand: Iterable<object>;
 }
 
 export class Subscription implements DeliverySink {
@@ -38,6 +48,7 @@ export class Subscription implements DeliverySink {
   readonly #owner: SubscriptionOwner;
   readonly #number: number;
   #asking = false;
+  #paused = false;
   #stopped = false;
 
   constructor(parts: SubscriptionParts, wanted: Wanted, owner: SubscriptionOwner) {
@@ -51,10 +62,9 @@ export class Subscription implements DeliverySink {
 
   subscribe(): void {
     // An unanswered subscription is sent again with the other calls.
-    if (this.#stopped || this.#asking) return;
+    if (this.#stopped || this.#asking || this.#paused) return;
     this.#asking = true;
-    const { queue, credit, leaseMs } = this.#wanted;
-    const operation = { op: "subscribe", consumer: this.#number, queue, credit, leaseMs } as const;
+    const operation = { op: "subscribe", consumer: this.#number, ...this.#wanted } as const;
     this.#parts.session.submit(
       operation,
       {
@@ -71,14 +81,32 @@ export class Subscription implements DeliverySink {
     const now = leases.now();
     const admitted: Lease[] = [];
     for (const delivery of deliveries) {
-      if (this.#stopped) {
+      if (this.#stopped && this.#wanted.ackMode === "EXPLICIT") {
         leases.release(delivery);
         continue;
       }
-      const lease = leases.admit(delivery, true, now);
+      const lease =
+        this.#wanted.ackMode === "ON_DELIVERY"
+          ? leases.settled(delivery, now)
+          : leases.admit(delivery, true, now);
       if (lease !== undefined) admitted.push(lease);
     }
     if (admitted.length > 0) this.#owner.leased(admitted);
+  }
+
+  /** No more deliveries until `resume`, but for those that are on their way. */
+  pause(): void {
+    if (this.#paused || this.#stopped) return;
+    this.#paused = true;
+    const operation = { op: "unsubscribe", consumer: this.#number } as const;
+    const ignore = (): void => undefined;
+    this.#parts.session.submit(operation, { answered: ignore, failed: ignore }, internal);
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.subscribe();
   }
 
   /** No more deliveries. Resolves when the server knows. */
@@ -104,6 +132,14 @@ export class Subscription implements DeliverySink {
 
   drain(): Promise<void> {
     return this.#owner.drain();
+  }
+
+  get isAwaited(): boolean {
+    return this.#owner.isAwaited;
+  }
+
+  get inHand(): Iterable<object> {
+    return this.#owner.inHand;
   }
 
   clientClosed(): void {

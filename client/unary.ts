@@ -24,6 +24,8 @@ export interface UnaryParts {
   readonly timeoutMs: number;
   /** Fires when the client is closed. */
   readonly closed: AbortSignal;
+  /** Counts the calls that have no answer yet. */
+  readonly unanswered: { count: number };
 }
 
 export interface UnaryReply {
@@ -43,6 +45,29 @@ export async function callLeader(
   request: object,
   signal?: AbortSignal,
   whenUncertain: (error: QueueError) => object | undefined = () => undefined,
+): Promise<UnaryReply> {
+  return counted(parts, () => askLeader(parts, method, request, signal, whenUncertain));
+}
+
+/** A call that somebody waits for until it is answered, whatever becomes of its tries. */
+export async function counted<T>(
+  { unanswered }: Pick<UnaryParts, "unanswered">,
+  call: () => Promise<T>,
+): Promise<T> {
+  unanswered.count += 1;
+  try {
+    return await call();
+  } finally {
+    unanswered.count -= 1;
+  }
+}
+
+async function askLeader(
+  parts: UnaryParts,
+  method: UnaryMethod,
+  request: object,
+  signal: AbortSignal | undefined,
+  whenUncertain: (error: QueueError) => object | undefined,
 ): Promise<UnaryReply> {
   const { clock, leader } = parts;
   const stop = signal === undefined ? parts.closed : AbortSignal.any([parts.closed, signal]);

@@ -45,7 +45,13 @@ describe("frames and sequence numbers", () => {
       Array.from({ length: 100 }, (_, i) => i + 1),
     );
     expect(results.map((result) => result.seq)).toEqual(commands.map((c) => c.sequence));
-    expect(results[4]).toEqual({ messageId: "1/k1/5", seq: 5, keySeq: 5, logIndex: 105 });
+    expect(results[4]).toEqual({
+      messageId: "1/k1/5",
+      seq: 5,
+      keySeq: 5,
+      logIndex: 105,
+      deduplicated: false,
+    });
   });
 
   test("the next frame says that what was answered may be forgotten", async () => {
@@ -280,6 +286,7 @@ describe("outcomes (H3)", () => {
               currentToken: 0,
               state: "",
               code: status.RESOURCE_EXHAUSTED,
+              currentKeySeq: 0,
             },
           }
         : defaultReply(command);

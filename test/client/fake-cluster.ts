@@ -19,6 +19,7 @@ import {
   type ClientCommand,
   type ClientFrame,
   type DeliveryBytes,
+  type QueueEventBytes,
   type ReplyResult,
   type WireError,
 } from "../../proto/frame.ts";
@@ -35,6 +36,7 @@ export function wireError(fields: Partial<WireError>): WireError {
     currentToken: 0,
     state: "",
     code: 0,
+    currentKeySeq: 0,
     ...fields,
   };
 }
@@ -55,9 +57,16 @@ export function delivery(fields: Partial<DeliveryBytes> & { fencingToken: number
     redelivery: "",
     messageIdBytes: `1/a/${fields.fencingToken}`,
     deadLetter: undefined,
+    expiresAtMs: 0,
+    priority: 0,
     ...fields,
   };
 }
+
+/** Unary methods that answer what the test says. */
+const scripted = Object.keys(queueService).filter(
+  (name) => !["OpenSession", "CloseSession", "Connect"].includes(name),
+);
 
 /** One attached stream, seen from the server. */
 export class FakeStream {
@@ -96,6 +105,11 @@ export class FakeStream {
 
   deliver(...deliveries: DeliveryBytes[]): void {
     for (const each of deliveries) this.#writer.addDelivery(each);
+    this.flush();
+  }
+
+  tell(...events: QueueEventBytes[]): void {
+    for (const event of events) this.#writer.addEvent(event);
     this.flush();
   }
 
@@ -142,7 +156,7 @@ export class FakeNode {
         return {};
       }),
       ...Object.fromEntries(
-        ["CreateQueue", "GetQueue", "ListQueues", "UpdateQueue", "DeleteQueue"].map((name) => [
+        scripted.map((name) => [
           name,
           this.#unary((request: object) => cluster.onUnary(name, request)),
         ]),
@@ -340,6 +354,7 @@ export function defaultReply(command: ClientCommand): ReplyResult {
         messageIdBytes: `1/${command.keyBytes}/${command.sequence}`,
         seq: command.sequence,
         keySeq: command.sequence,
+        deduplicated: false,
       };
     case "enqueueBatch":
       return {
@@ -348,6 +363,18 @@ export function defaultReply(command: ClientCommand): ReplyResult {
           messageIdBytes: `1/${message.keyBytes}/${i + 1}`,
           seq: i + 1,
           keySeq: i + 1,
+          deduplicated: false,
+        })),
+        errors: [],
+      };
+    case "commit":
+      return {
+        kind: "committed",
+        messages: command.enqueues.map(({ message }, i) => ({
+          messageIdBytes: `1/${message.keyBytes}/${i + 1}`,
+          seq: i + 1,
+          keySeq: i + 1,
+          deduplicated: false,
         })),
       };
     case "receive":
@@ -371,3 +398,9 @@ export function grpcError(code: number, fields: Partial<WireError>) {
   metadata.set(errorMetadataKey, encodeError(wireError(fields)));
   return Object.assign(new Error("scripted"), { code, details: "scripted", metadata });
 }
+
+/** The call may have been carried out: nobody knows. */
+export const lostAnswer = Object.assign(new Error("scripted"), {
+  code: status.UNAVAILABLE,
+  details: "the connection was reset",
+});

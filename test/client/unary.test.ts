@@ -36,6 +36,7 @@ test("a node that says nothing leaves time for the others, however short the tim
       channels: new Channels(dial),
       leader: new LeaderFinder(endpoints, clock),
       ...{ clock, random: () => 0.5, timeoutMs, closed: new AbortController().signal },
+      unanswered: { count: 0 },
     };
     return callLeader(parts, "OpenSession", {});
   };
