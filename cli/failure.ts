@@ -40,6 +40,11 @@ const nextSteps: Readonly<Partial<Record<Reason, string>>> = {
     "consume messages, or give the nodes more disk; `raftq status` shows which are full",
   VERSION_TOO_OLD: "upgrade every member; `raftq status` shows which rules each one knows",
   KEY_REQUIRED: "give one with --key",
+  MESSAGE_NOT_FOUND: "it is settled, or never was; `raftq queue peek NAME` shows what is there",
+  MESSAGE_LEASED: "wait until it is settled; `raftq queue message ID` shows its state",
+  TOPIC_NOT_FOUND: "create it with `raftq topic create NAME`, or look with `raftq topic list`",
+  TOPIC_IN_USE: "delete its subscriptions, or let them stay as plain queues with --force",
+  DELAY_NOT_ALLOWED: "see --ordered-delay of `raftq queue update`",
   REVISION_CONFLICT: "read it again with `raftq queue show NAME`",
 };
 

@@ -4,10 +4,17 @@ import { createReadStream, openSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
-import { bytesCodec, type Client, type Delivery, type Queue } from "../client/index.ts";
+import {
+  bytesCodec,
+  type Client,
+  type Delivery,
+  type EnqueueOptions,
+  type Queue,
+} from "../client/index.ts";
 import { CommandError, UsageError } from "./failure.ts";
-import { grouped, print, printable } from "./output.ts";
-import { collect, pairs } from "./queue-options.ts";
+import { bodyFields, shownBody } from "./message-view.ts";
+import { grouped, print } from "./output.ts";
+import { collect, optionalNumber, pairs } from "./queue-options.ts";
 import { remoteOf, wholeNumber, withClient, type Remote } from "./remote.ts";
 
 /** Lines on their way at once: enough to fill the cluster's batches, and a bound on memory for an endless input. */
@@ -19,19 +26,29 @@ interface EnqueueFlags {
   readonly header?: readonly string[];
   readonly file?: string;
   readonly lines: boolean;
+  readonly dedupId?: string;
+  readonly expectKeySeq?: string;
+  readonly delayMs?: string;
+  readonly ttlMs?: string;
+  readonly priority?: string;
 }
 
 export function addMessageCommands(program: Command): void {
   const enqueue = program
     .command("enqueue")
-    .argument("<queue>")
+    .argument("<queue>", "or a topic: to all of its subscriptions")
     .argument("[body]", "the message; without it, --file or standard input")
     .description("put a message, or one per line, at the tail of its key")
     .option("--key <key>", "the ordering key")
     .option("--key-from-json <field>", "take the key from this field of the (JSON) message")
     .option("--header <name=value>", "repeatable", collect)
     .option("--file <path>", "read from a file; - is standard input")
-    .option("--lines", "each line is one message", false);
+    .option("--lines", "each line is one message", false)
+    .option("--dedup-id <id>", "the same again within the queue's window is stored once")
+    .option("--expect-key-seq <n>", "only if the message gets this place in its key")
+    .option("--delay-ms <ms>", "deliver it after so long")
+    .option("--ttl-ms <ms>", "it expires after so long")
+    .option("--priority <n>", "0 (default) to 9, with ordering none");
   enqueue.action(async (queue: string, body: string | undefined, flags: EnqueueFlags) => {
     checkEnqueue(body, flags);
     await runEnqueue(remoteOf(enqueue), queue, body, flags);
@@ -42,6 +59,7 @@ export function addMessageCommands(program: Command): void {
     .argument("<queue>")
     .description("lease messages and print them; without --ack they are released again")
     .option("--max <n>", "how many; with --follow: no limit", "1")
+    .option("--key <key>", "only of this key; repeatable, at most 100", collect)
     .option("--wait-ms <ms>", "how long to wait for the first one", "0")
     .option("--ack", "settle each message once it is printed: it leaves the queue", false)
     .option("--follow", "go on until interrupted; needs --ack", false);
@@ -66,6 +84,24 @@ export function checkEnqueue(body: string | undefined, flags: EnqueueFlags): voi
   if (flags.key !== undefined && flags.keyFromJson !== undefined) {
     throw new UsageError("--key-from-json: cannot be given together with --key");
   }
+  if (flags.lines && (flags.dedupId !== undefined || flags.expectKeySeq !== undefined)) {
+    throw new UsageError("--lines: one --dedup-id or --expect-key-seq cannot be that of many");
+  }
+}
+
+/** @throws {UsageError} naming the flag */
+export function producerOptions(
+  flags: Pick<EnqueueFlags, "dedupId" | "expectKeySeq" | "delayMs" | "ttlMs" | "priority">,
+): EnqueueOptions {
+  const yearMs = 366 * 86_400_000;
+  const { dedupId, expectKeySeq } = flags;
+  return {
+    dedupId,
+    expectKeySeq: optionalNumber("--expect-key-seq", expectKeySeq, 1, Number.MAX_SAFE_INTEGER),
+    delayMs: optionalNumber("--delay-ms", flags.delayMs, 0, yearMs),
+    ttlMs: optionalNumber("--ttl-ms", flags.ttlMs, 1, yearMs),
+    priority: optionalNumber("--priority", flags.priority, 0, 9),
+  };
 }
 
 /** The key that a message gets. @throws {CommandError} when the message has no such field. */
@@ -95,11 +131,11 @@ async function runEnqueue(
   body: string | undefined,
   flags: EnqueueFlags,
 ): Promise<void> {
-  const headers = pairs("--header", flags.header ?? []);
+  const options = { ...producerOptions(flags), headers: pairs("--header", flags.header ?? []) };
   await withClient(remote, async (client) => {
     const queue = client.queue(name, { codec: bytesCodec });
     const send = (bytes: Buffer): Promise<Receipt> =>
-      queue.enqueue(bytes, { key: keyOf(bytes.toString(), flags), headers });
+      queue.enqueue(bytes, { ...options, key: keyOf(bytes.toString(), flags) });
     if (flags.lines) {
       await enqueueLines(remote, openInput(flags.file), send);
       return;
@@ -114,13 +150,14 @@ interface Receipt {
   readonly seq: number;
   readonly keySeq: number;
   readonly logIndex: number;
+  readonly deduplicated: boolean;
 }
 
 function receiptLine(remote: Remote, receipt: Receipt): string {
-  const { messageId, seq, keySeq, logIndex } = receipt;
+  const { messageId, seq, keySeq, logIndex, deduplicated } = receipt;
   return remote.json
-    ? JSON.stringify({ messageId, seq, keySeq, logIndex })
-    : `${messageId}  seq ${seq}  key_seq ${keySeq}`;
+    ? JSON.stringify({ messageId, seq, keySeq, logIndex, deduplicated })
+    : `${messageId}  seq ${seq}  key_seq ${keySeq}${deduplicated ? "  (was there already)" : ""}`;
 }
 
 /**
@@ -197,6 +234,7 @@ async function readAll(input: Readable): Promise<Buffer> {
 
 interface ReceiveFlags {
   readonly max: string;
+  readonly key?: readonly string[];
   readonly waitMs: string;
   readonly ack: boolean;
   readonly follow: boolean;
@@ -210,10 +248,10 @@ async function runReceive(remote: Remote, name: string, flags: ReceiveFlags): Pr
   await withClient(remote, async (client) => {
     const queue = client.queue(name, { codec: bytesCodec });
     if (flags.follow) {
-      await follow(client, queue, remote);
+      await follow(client, queue, remote, flags.key);
       return;
     }
-    const deliveries = await queue.receiveBatch({ maxMessages, maxWaitMs });
+    const deliveries = await queue.receiveBatch({ maxMessages, maxWaitMs, keys: flags.key });
     for (const delivery of deliveries) {
       await print(deliveryLine(remote, delivery));
       await (flags.ack ? delivery.ack() : delivery.release());
@@ -227,13 +265,18 @@ async function runReceive(remote: Remote, name: string, flags: ReceiveFlags): Pr
 }
 
 /** Prints, then acks: a message whose line was not written is delivered again to somebody else. */
-async function follow(client: Client, queue: Queue<Uint8Array>, remote: Remote): Promise<void> {
+async function follow(
+  client: Client,
+  queue: Queue<Uint8Array>,
+  remote: Remote,
+  keys: readonly string[] | undefined,
+): Promise<void> {
   const stop = new AbortController();
   const interrupted = (): void => stop.abort();
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   // Found out before waiting for ever for messages of a queue that does not exist.
   await client.getQueue(queue.name);
-  for await (const delivery of queue.receive({ credit: 100, signal: stop.signal })) {
+  for await (const delivery of queue.receive({ credit: 100, keys, signal: stop.signal })) {
     await print(deliveryLine(remote, delivery));
     await delivery.ack();
   }
@@ -241,13 +284,9 @@ async function follow(client: Client, queue: Queue<Uint8Array>, remote: Remote):
 
 export function deliveryLine(remote: Pick<Remote, "json">, delivery: Received): string {
   const { message, fencingToken } = delivery;
-  const body = Buffer.from(delivery.value);
-  const text = body.toString();
-  const isText = Buffer.from(text).equals(body);
   if (!remote.json) {
     const again = message.deliveries > 1 ? `  (delivery ${message.deliveries})` : "";
-    const shown = isText ? printable(text) : `<${body.length} bytes>`;
-    return `${message.messageId}  ${shown}${again}`;
+    return `${message.messageId}  ${shownBody(delivery.value)}${again}`;
   }
   return JSON.stringify({
     messageId: message.messageId,
@@ -260,7 +299,6 @@ export function deliveryLine(remote: Pick<Remote, "json">, delivery: Received): 
     redelivery: message.redelivery,
     headers: message.headers,
     enqueuedAt: message.enqueuedAt,
-    // JSON has no bytes: what is not text travels as base64, under another name.
-    ...(isText ? { body: text } : { bodyBase64: body.toString("base64") }),
+    ...bodyFields(delivery.value),
   });
 }

@@ -12,6 +12,7 @@ import { addRecoverCommand } from "./recover.ts";
 import { addRemoteOptions } from "./remote.ts";
 import { addServerCommand } from "./server.ts";
 import { addStatusCommand } from "./status.ts";
+import { addSubscriptionCommand, addTopicCommand } from "./topic.ts";
 
 const exitCodeHelp = `
 Exit codes:
@@ -50,6 +51,8 @@ export function buildProgram(): Command {
   addStatusCommand(program);
   addClusterCommand(program);
   addQueueCommand(program);
+  addTopicCommand(program);
+  addSubscriptionCommand(program);
   addMessageCommands(program);
   addRecoverCommand(program);
   for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError(false);

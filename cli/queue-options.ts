@@ -22,9 +22,17 @@ export interface QueueFlags {
   readonly maxMessageBytes?: string;
   readonly paused?: boolean;
   readonly label?: readonly string[];
+  readonly messageTtlMs?: string;
+  readonly onExpiry?: string;
+  readonly dedupWindowMs?: string;
+  readonly orderedDelay?: string;
+  readonly maxMessagesPerKey?: string;
+  readonly maxBytesPerKey?: string;
+  readonly historyMs?: string;
 }
 
 const halfDayMs = 43_200_000;
+const dayMs = 86_400_000;
 
 export function addOptionFlags(command: Command): Command {
   return command
@@ -39,6 +47,16 @@ export function addOptionFlags(command: Command): Command {
     .option("--max-messages <n>", "refuse more than so many; 0: no limit (default)")
     .option("--max-bytes <n>", "refuse more than so many bytes; 0: no limit (default)")
     .option("--max-message-bytes <n>", "largest message (default 1048576, at most 4194304)")
+    .option("--message-ttl-ms <ms>", "messages expire after so long; 0: never (default)")
+    .option("--on-expiry <what>", "refuse (default: nothing may expire), dead-letter or discard")
+    .option(
+      "--dedup-window-ms <ms>",
+      "how long a --dedup-id is remembered; 0: not allowed (default)",
+    )
+    .option("--ordered-delay <what>", "reject (default) or block-key: what a delay does to its key")
+    .option("--max-messages-per-key <n>", "refuse more than so many; 0: no limit (default)")
+    .option("--max-bytes-per-key <n>", "refuse more than so many bytes; 0: no limit (default)")
+    .option("--history-ms <ms>", "keep what happened to a message so long; 0: not at all (default)")
     .option("--paused", "take messages, deliver none")
     .option("--label <name=value>", "repeatable", collect);
 }
@@ -76,6 +94,20 @@ export function queueOptions(flags: QueueFlags): Partial<QueueOptions> {
     maxMessageBytes: optionalNumber("--max-message-bytes", flags.maxMessageBytes, 1, 4_194_304),
     paused: flags.paused,
     labels: flags.label === undefined ? undefined : pairs("--label", flags.label),
+    messageTtlMs: optionalNumber("--message-ttl-ms", flags.messageTtlMs, 0, 366 * dayMs),
+    onExpiry: oneOf("--on-expiry", flags.onExpiry, {
+      refuse: "REFUSE",
+      "dead-letter": "DEAD_LETTER",
+      discard: "DISCARD",
+    }),
+    dedupWindowMs: optionalNumber("--dedup-window-ms", flags.dedupWindowMs, 0, 7 * dayMs),
+    orderedDelay: oneOf("--ordered-delay", flags.orderedDelay, {
+      reject: "REJECT",
+      "block-key": "BLOCK_KEY",
+    }),
+    maxMessagesPerKey: optionalNumber("--max-messages-per-key", flags.maxMessagesPerKey, 0, whole),
+    maxBytesPerKey: optionalNumber("--max-bytes-per-key", flags.maxBytesPerKey, 0, whole),
+    historyMs: optionalNumber("--history-ms", flags.historyMs, 0, 30 * dayMs),
   });
 }
 
@@ -110,7 +142,7 @@ function optionalFactor(text: string | undefined): number | undefined {
   return value;
 }
 
-function oneOf<T extends string>(
+export function oneOf<T extends string>(
   option: string,
   text: string | undefined,
   choices: Readonly<Record<string, T>>,
@@ -125,10 +157,10 @@ function oneOf<T extends string>(
   return chosen;
 }
 
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+export type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** Without the fields that are undefined: absent is what exactOptionalPropertyTypes means by optional. */
-function defined<T extends object>(record: T): Defined<T> {
+export function defined<T extends object>(record: T): Defined<T> {
   return Object.fromEntries(
     Object.entries(record).filter(([, value]) => value !== undefined),
   ) as Defined<T>;

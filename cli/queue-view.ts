@@ -1,23 +1,34 @@
 // How a queue looks to a person.
 
 import type { QueueInfo } from "../client/index.ts";
-import { byteSize, grouped, painter, sheet, table } from "./output.ts";
+import { byteSize, duration, grouped, painter, sheet, table } from "./output.ts";
 
-export function queueTable(queues: readonly QueueInfo[]): string {
-  if (queues.length === 0) return "no queues; create one with `raftq queue create NAME`";
+export function queueTable(
+  queues: readonly QueueInfo[],
+  none = "no queues; create one with `raftq queue create NAME`",
+): string {
+  if (queues.length === 0) return none;
   const right = "right" as const;
   return table(
     [
       { title: "queue" },
       { title: "ordering" },
-      ...["ready", "leased", "retrying", "parked", "bytes", "keys", "consumers", "acked"].map(
-        (title) => ({ title, align: right }),
-      ),
+      ...[
+        "ready",
+        "delayed",
+        "leased",
+        "retrying",
+        "parked",
+        "bytes",
+        "keys",
+        "consumers",
+        "acked",
+      ].map((title) => ({ title, align: right })),
     ],
     queues.map((info) => [
       info.options.paused ? `${info.name} (paused)` : info.name,
       info.options.ordering.toLowerCase(),
-      ...[info.ready, info.leased, info.retrying, info.parked].map(grouped),
+      ...[info.ready, info.delayed, info.leased, info.retrying, info.parked].map(grouped),
       byteSize(info.bytes),
       ...[info.activeKeys, info.consumers, info.acked].map(grouped),
     ]),
@@ -57,17 +68,31 @@ export function queueSheet(info: QueueInfo): string {
         "quota",
         `${limit(options.maxMessages)} messages, ${limit(options.maxBytes)} bytes, ${grouped(options.maxMessageBytes)} bytes a message`,
       ],
+      ...perKeyQuota(info),
+      ["expiry", expiryOf(info)],
+      ["delays", delaysOf(info)],
+      ["dedup ids", options.dedupWindowMs === 0 ? "-" : `kept ${duration(options.dedupWindowMs)}`],
+      ["history", options.historyMs === 0 ? "-" : `kept ${duration(options.historyMs)}`],
+      ...subscriptionOf(info),
       ["paused", options.paused ? "yes" : "no"],
       ["labels", labels.length === 0 ? "-" : labels.join(", ")],
       [
         "messages",
-        `${grouped(info.ready)} ready, ${grouped(info.leased)} leased, ${grouped(info.retrying)} retrying, ${grouped(info.parked)} parked (${byteSize(info.bytes)})`,
+        `${grouped(info.ready)} ready, ${grouped(info.delayed)} delayed, ${grouped(info.leased)} leased, ${grouped(info.retrying)} retrying, ${grouped(info.parked)} parked (${byteSize(info.bytes)})`,
       ],
-      ["keys", `${grouped(info.activeKeys)} with messages, ${grouped(info.parkedKeys)} parked`],
+      [
+        "keys",
+        `${grouped(info.activeKeys)} with messages, ${grouped(info.parkedKeys)} parked, ${grouped(info.pausedKeys)} paused`,
+      ],
       ["consumers", grouped(info.consumers)],
       [
         "totals",
         `${grouped(info.enqueued)} enqueued, ${grouped(info.acked)} acked, ${grouped(info.deadLettered)} dead-lettered, ${grouped(info.discarded)} discarded`,
+      ],
+      [
+        "besides",
+        `${grouped(info.expired)} expired, ${grouped(info.cancelled)} cancelled, ${grouped(info.skipped)} skipped, ` +
+          `${grouped(info.redriven)} redriven, ${grouped(info.deduplicated)} deduplicated`,
       ],
       [
         "redelivered",
@@ -77,6 +102,42 @@ export function queueSheet(info: QueueInfo): string {
     ],
     painter(process.stdout, process.env),
   );
+}
+
+export function depthOf(info: QueueInfo): number {
+  return info.ready + info.delayed + info.leased + info.retrying + info.parked;
+}
+
+type Row = readonly [name: string, value: string];
+
+function perKeyQuota({ options }: QueueInfo): readonly Row[] {
+  const { maxMessagesPerKey, maxBytesPerKey } = options;
+  if (maxMessagesPerKey === 0 && maxBytesPerKey === 0) return [];
+  return [["per key", `${limit(maxMessagesPerKey)} messages, ${limit(maxBytesPerKey)} bytes`]];
+}
+
+function expiryOf({ options }: QueueInfo): string {
+  if (options.onExpiry === "REFUSE") return "-";
+  const after = options.messageTtlMs === 0 ? "" : `after ${duration(options.messageTtlMs)}, `;
+  return `${after}${options.onExpiry.toLowerCase().replace("_", "-")}`;
+}
+
+function delaysOf({ options }: QueueInfo): string {
+  if (options.ordering === "NONE") return "of single messages";
+  return options.orderedDelay === "REJECT" ? "refused" : "the key waits";
+}
+
+function subscriptionOf({ subscription, temporary }: QueueInfo): readonly Row[] {
+  if (subscription === undefined) return temporary ? [["temporary", "with its session"]] : [];
+  const { topic, filter, catchingUpFrom } = subscription;
+  const headers = Object.entries(filter.headers);
+  const parts = headers.map(([name, value]) => `${name}=${value}`);
+  if (filter.keyPrefix !== "") parts.unshift(`key ${filter.keyPrefix}…`);
+  return [
+    ["topic", topic],
+    ["filter", parts.length === 0 ? "everything" : parts.join(", ")],
+    ["catching up", catchingUpFrom === 0 ? "no" : `from ${grouped(catchingUpFrom)}`],
+  ];
 }
 
 function limit(value: number): string {

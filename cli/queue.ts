@@ -1,16 +1,30 @@
 // `raftq queue …`: queues as resources.
 
-import { createInterface } from "node:readline/promises";
 import { Option, type Command } from "commander";
 import type { QueueInfo } from "../client/index.ts";
-import { CommandError, UsageError } from "./failure.ts";
+import { confirm } from "./confirm.ts";
+import { UsageError } from "./failure.ts";
 import { grouped, print } from "./output.ts";
 import { addOptionFlags, optionalNumber, queueOptions, type QueueFlags } from "./queue-options.ts";
-import { queueSheet, queueTable } from "./queue-view.ts";
+import { addDecidingCommands } from "./queue-deciding.ts";
+import { addLookingCommands } from "./queue-looking.ts";
+import { depthOf, queueSheet, queueTable } from "./queue-view.ts";
 import { remoteOf, withClient } from "./remote.ts";
 
+const examples = `
+Examples:
+  raftq queue create orders --on-exhausted dead-letter --dead-letter-queue dead --history-ms 86400000
+  raftq queue keys orders --state parked
+  raftq queue resolve orders account-1 --retry
+  raftq queue redrive dead --from orders --rate 100
+  raftq queue peek orders --key account-1 --max 10
+  raftq queue purge orders --key account-1 --dry-run`;
+
 export function addQueueCommand(program: Command): void {
-  const queue = program.command("queue").description("create, list, show, update, delete queues");
+  const queue = program
+    .command("queue")
+    .description("queues: create, change, look into, decide about parked messages")
+    .addHelpText("after", examples);
 
   const create = queue
     .command("create")
@@ -32,11 +46,14 @@ export function addQueueCommand(program: Command): void {
     });
   });
 
-  const list = queue.command("list").description("all queues, with their depths");
-  list.action(async () => {
+  const list = queue
+    .command("list")
+    .description("all queues, with their depths")
+    .option("--prefix <text>", "only names that begin with this");
+  list.action(async ({ prefix }: { readonly prefix?: string }) => {
     const remote = remoteOf(list);
     await withClient(remote, async (client) => {
-      const queues = await client.listQueues();
+      const queues = await client.listQueues({ prefix });
       await print(remote.json ? JSON.stringify(queues) : queueTable(queues));
     });
   });
@@ -73,6 +90,12 @@ export function addQueueCommand(program: Command): void {
     },
   );
 
+  addDelete(queue);
+  addLookingCommands(queue);
+  addDecidingCommands(queue);
+}
+
+function addDelete(queue: Command): void {
   const remove = queue
     .command("delete")
     .argument("<name>")
@@ -92,17 +115,10 @@ export function addQueueCommand(program: Command): void {
 }
 
 async function confirmDeletion(info: QueueInfo): Promise<void> {
-  const depth = info.ready + info.leased + info.retrying + info.parked;
-  if (!process.stdin.isTTY) {
-    throw new UsageError(`${info.name} has ${grouped(depth)} messages: add --yes to delete it`);
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(
-      `Delete ${info.name} and its ${grouped(depth)} messages? Type its name: `,
-    );
-    if (answer.trim() !== info.name) throw new CommandError("not deleted");
-  } finally {
-    terminal.close();
-  }
+  const depth = grouped(depthOf(info));
+  await confirm({
+    question: `Delete ${info.name} and its ${depth} messages?`,
+    unattended: `${info.name} has ${depth} messages: add --yes to delete it`,
+    word: info.name,
+  });
 }
