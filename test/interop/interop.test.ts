@@ -41,10 +41,17 @@ test("Python's protobuf reads our frames, and writes the same bytes", async (con
     currentToken: 5,
     state: "LEASED",
     code: 9,
+    currentKeySeq: 6,
   } as const;
   const server = new ServerFrameWriter();
   server.attached(4, 30_000);
-  server.addReply(1, 8, { kind: "enqueued", messageIdBytes: "1/k/2", seq: 3, keySeq: 2 });
+  server.addReply(1, 8, {
+    kind: "enqueued",
+    messageIdBytes: "1/k/2",
+    seq: 3,
+    keySeq: 2,
+    deduplicated: true,
+  });
   server.addReply(2, 8, { kind: "error", error });
   server.addReply(3, 9, { kind: "done" });
   server.addReply(4, 9, { kind: "settled", already: true });

@@ -53,7 +53,9 @@ function chosen(only: string | undefined): readonly Mutant[] {
 
 async function tryOne(mutant: Mutant, { suite, seeds, seconds }: Options): Promise<Row> {
   const trials: Trial[] = [];
-  if (suite !== "tests") trials.push(await trySimulation(mutant, { seeds, seconds }));
+  // The simulation has no use for the checkers of jepsen-like/.
+  if (suite !== "tests" && !mutant.file.startsWith("jepsen-like/"))
+    trials.push(await trySimulation(mutant, { seeds, seconds }));
   if (suite !== "simulation" && trials.every(({ found }) => found === undefined))
     trials.push(await tryTests(mutant, testsOf(mutant), seconds));
   return { mutant, trials };

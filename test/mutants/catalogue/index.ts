@@ -1,6 +1,7 @@
 // Every bug that is put in on purpose, by the folder that it is put into.
 
 import type { Mutant } from "../mutant.ts";
+import { jepsenLikeMutants } from "./jepsen-like.ts";
 import { logMutants } from "./log.ts";
 import { nodeMutants } from "./node.ts";
 import { queueMutants } from "./queue.ts";
@@ -11,6 +12,7 @@ export const mutants: readonly Mutant[] = [
   ...logMutants,
   ...queueMutants,
   ...nodeMutants,
+  ...jepsenLikeMutants,
 ];
 
 /** @throws when there is none of that name. */

@@ -192,12 +192,12 @@ export const nodeMutants: readonly Mutant[] = [
   {
     name: "log-reset-before-the-state-is-adopted",
     trap: "E5",
-    file: "node/node.ts",
-    find: `      const { state, chain } = await this.#receiver.install(write.snapshot, this.#applier.store);
-      await this.#ports.log.reset(write.snapshot, chain);`,
-    replace: `      const chainNow = await this.#ports.log.readChain(this.#ports.log.lastIndex);
-      await this.#ports.log.reset(write.snapshot, chainNow ?? 0);
-      const { state } = await this.#receiver.install(write.snapshot, this.#applier.store);`,
+    file: "node/replica.ts",
+    find: `    const { state, chain } = await this.#receiver.install(snapshot, this.#applier.store);
+    await this.#ports.log.reset(snapshot, chain);`,
+    replace: `    const chainNow = await this.#ports.log.readChain(this.#ports.log.lastIndex);
+    await this.#ports.log.reset(snapshot, chainNow ?? 0);
+    const { state } = await this.#receiver.install(snapshot, this.#applier.store);`,
   },
   {
     name: "snapshot-adopted-before-it-is-flushed",

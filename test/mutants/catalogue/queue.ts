@@ -178,37 +178,33 @@ export const queueMutants: readonly Mutant[] = [
     trap: "O2",
     file: "queue/grants.ts",
     find: `    consumer.inUse--;
-    placeConsumer(state, consumer);`,
-    replace: `    placeConsumer(state, consumer);`,
+    consumer.bytesInUse`,
+    replace: `    consumer.bytesInUse`,
   },
   {
     name: "detached-sessions-get-messages",
     trap: "O2",
     file: "queue/grants.ts",
-    find: `consumer.live && consumer.session.attached && consumer.inUse < consumer.credit`,
-    replace: `consumer.live && consumer.inUse < consumer.credit`,
+    find: `consumer.live && consumer.session.attached && hasCredit(consumer)`,
+    replace: `consumer.live && hasCredit(consumer)`,
   },
   {
     name: "ended-session-keeps-its-leases",
     trap: "P8",
     file: "queue/session.ts",
-    find: `  for (const flight of leasesInOrder(session)) {
-    endLease(state, flight);
-    grantAgain(state, flight, "session-ended");
-  }`,
-    replace: `  for (const flight of leasesInOrder(session)) {
-    if (flight.deliveries > 1) continue;
-    endLease(state, flight);
-    grantAgain(state, flight, "session-ended");
-  }`,
+    find: `    noteLease(state, flight, "session-ended");
+    endLease(state, flight);`,
+    replace: `    if (flight.deliveries > 1) continue;
+    noteLease(state, flight, "session-ended");
+    endLease(state, flight);`,
   },
   {
     name: "half-a-batch-stored",
     trap: "O1",
     file: "queue/enqueue.ts",
-    find: `    if (wrong !== undefined) return { kind: "refused", refusal: wrong };
+    find: `    if (wrong !== undefined) return refusedItem(state, wrong, at);
     bytes += message.content.length;`,
-    replace: `    if (wrong !== undefined && bytes === 0) return { kind: "refused", refusal: wrong };
+    replace: `    if (wrong !== undefined && bytes === 0) return refusedItem(state, wrong, at);
     bytes += message.content.length;`,
   },
   {
@@ -222,18 +218,17 @@ export const queueMutants: readonly Mutant[] = [
     name: "row-of-a-settled-message-stays",
     trap: "E6",
     file: "queue/write-behind.ts",
-    find: `    } else {
-      this.pending.set(row, undefined);`,
-    replace: `    } else if (this.taken === undefined) {
-      this.pending.set(row, undefined);`,
+    find: `    if (value !== undefined && !(value instanceof Uint8Array)) return;
+    this.pending.rows.set`,
+    replace: `    if (value !== undefined && !(value instanceof Uint8Array)) return;
+    if (this.taken !== undefined) return;
+    this.pending.rows.set`,
   },
   {
     name: "batch-forgotten-while-it-is-written",
     trap: "F6",
     file: "queue/write-behind.ts",
-    find: `    const taken = this.taken?.get(row);
-    if (taken !== undefined) return taken;`,
-    replace: `    const taken = this.taken?.get(row);
-    if (taken !== undefined) return undefined;`,
+    find: `      if (second !== undefined) return second;`,
+    replace: `      if (second !== undefined) return undefined;`,
   },
 ];
