@@ -67,6 +67,29 @@ export default tseslint.config(
     rules: { "no-restricted-imports": ["error", restrict("@grpc/grpc-js")] },
   },
   {
+    files: ["testing/**/*.ts"],
+    rules: {
+      "no-restricted-imports": ["error", restrict("rocksdb-native", "@grpc/grpc-js")],
+    },
+  },
+  {
+    // A checker that shared code with what it checks would excuse its bugs.
+    files: ["jepsen-like/check/**/*.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            {
+              regex: "^(\\.\\./)+(raft|queue|proto|node|client|cli|testing|examples|bench)/",
+              message: "The checkers share nothing with the product.",
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ["test/**/*.ts"],
     rules: {
       "max-lines": "off",

@@ -30,14 +30,16 @@ export class Bench {
   readonly options: BenchOptions;
   readonly cluster: LocalCluster;
   readonly queue: string;
-  readonly #client: Client;
+  /** Of the bench itself: prepares what is measured. */
+  readonly client: Client;
+  readonly #queues: string[] = [];
   readonly #workers: WorkerProcess[] = [];
 
   constructor(options: BenchOptions, cluster: LocalCluster, client: Client, queue: string) {
     this.options = options;
     this.cluster = cluster;
     this.queue = queue;
-    this.#client = client;
+    this.client = client;
   }
 
   windowMs(itemSeconds: number): number {
@@ -45,7 +47,14 @@ export class Bench {
   }
 
   async open(): Promise<void> {
-    await this.#client.createQueue(this.queue, { ordering: "KEY" });
+    await this.addQueue(this.queue);
+  }
+
+  /** One more queue ordered by key; it goes with the item. */
+  async addQueue(name: string): Promise<string> {
+    await this.client.createQueue(name, { ordering: "KEY" });
+    this.#queues.push(name);
+    return name;
   }
 
   async worker(outstanding: number): Promise<WorkerProcess> {
@@ -60,7 +69,7 @@ export class Bench {
       await worker.call("close", null).catch(() => undefined);
       worker.kill();
     }
-    await this.#client.deleteQueue(this.queue);
+    for (const queue of this.#queues) await this.client.deleteQueue(queue);
   }
 
   /** CPU seconds that the servers have used so far. */

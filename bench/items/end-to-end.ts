@@ -17,27 +17,37 @@ const warmMs = 2_000;
 export const endToEnd: Item = {
   name: "e2e",
   title: "end to end, saturated",
-  run: (bench) => measure(bench, 0, bench.windowMs(7)),
+  run: (bench) => measureEndToEnd(bench, { windowMs: bench.windowMs(7) }),
 };
 
 /** The same at 1,000 messages a second: the latency of a cluster that is not busy. */
 export const endToEndSteady: Item = {
   name: "e2e1k",
   title: "end to end, 1,000/s",
-  run: (bench) => measure(bench, 1_000, bench.windowMs(5)),
+  run: (bench) => measureEndToEnd(bench, { rate: 1_000, windowMs: bench.windowMs(5) }),
 };
 
-async function measure(bench: Bench, rate: number, windowMs: number): Promise<Figures> {
+/** Defaults: the item's queue, the bench's keys, as fast as it goes. */
+export interface EndToEndOrder {
+  readonly queue?: string;
+  readonly keys?: number;
+  /** Messages a second; 0: as fast as answers come. */
+  readonly rate?: number;
+  readonly windowMs: number;
+}
+
+export async function measureEndToEnd(bench: Bench, order: EndToEndOrder): Promise<Figures> {
+  const { queue = bench.queue, keys = bench.options.keys, rate = 0, windowMs } = order;
   const consumer = await bench.worker(credit);
   const producer = await bench.worker(outstanding);
-  await consumer.call("consume", { queue: bench.queue, credit });
+  await consumer.call("consume", { queue, credit });
   const before = bench.serverCpuSeconds();
   const startMs = nowMs();
   await consumer.call("window", { fromMs: startMs + warmMs, toMs: startMs + warmMs + windowMs });
   const produced = await producer.call("produce", {
-    queue: bench.queue,
+    queue,
     bytes: bench.options.bytes,
-    keys: bench.options.keys,
+    keys,
     outstanding,
     warmMs,
     windowMs,
