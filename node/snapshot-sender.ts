@@ -1,5 +1,6 @@
 // Reads snapshots for followers that need entries which the log has dropped.
 //   X1. A snapshot is one consistent view of the store; its id is the applied index that lies in that very view (F6).
+//       While it is being found out nothing is compacted: the log must still know that index.
 //   X2. One transfer per follower, one chunk in memory each (R11); a transfer that nobody asks for is closed.
 
 import type { Logger } from "pino";
@@ -50,6 +51,8 @@ export class SnapshotSender {
   readonly #logger: Logger;
   readonly #sources: Sources;
   readonly #transfers = new Map<NodeId, Transfer>();
+  /** Views whose index is not known yet (X1). */
+  #opening = 0;
 
   constructor(clock: Clock, logger: Logger, sources: Sources) {
     this.#clock = clock;
@@ -57,9 +60,9 @@ export class SnapshotSender {
     this.#sources = sources;
   }
 
-  /** The log must keep the entries from here on: they follow a snapshot that is being sent. */
+  /** The log must keep the entries from here on: they follow a snapshot that is being sent. 0: all of them. */
   get keepFrom(): number {
-    let first = Infinity;
+    let first = this.#opening > 0 ? 0 : Infinity;
     for (const { snapshot } of this.#transfers.values())
       first = Math.min(first, snapshot.last.index + 1);
     return first;
@@ -88,19 +91,35 @@ export class SnapshotSender {
 
   async #begin(to: NodeId): Promise<void> {
     await this.#close(to);
+    this.#opening += 1;
+    let transfer: Transfer | undefined;
+    try {
+      transfer = await this.#open();
+      // Two may have begun at once: leadership was lost and won in between.
+      await this.#close(to);
+      if (transfer !== undefined) this.#transfers.set(to, transfer);
+    } finally {
+      this.#opening -= 1;
+    }
+    if (transfer === undefined) return;
+    this.#logger.info({ peer: to, index: transfer.snapshot.last.index }, "snapshot: sending");
+    await this.#advance(transfer);
+  }
+
+  /** Undefined: the log has no entry that could follow this state. */
+  async #open(): Promise<Transfer | undefined> {
     const view = this.#sources.store().snapshot();
     const [meta] = await view.getMany([metaRow]);
     const index = meta === undefined ? 0 : decodeMeta(meta).appliedIndex;
     const chain = await this.#sources.chainAt(index);
     if (chain === undefined) {
       await view.close();
-      return;
+      return undefined;
     }
-    const batches = view.range(stateRange.from, stateRange.to)[Symbol.asyncIterator]();
-    const transfer: Transfer = {
+    return {
       snapshot: this.#sources.idAt(index),
       view,
-      batches,
+      batches: view.range(stateRange.from, stateRange.to)[Symbol.asyncIterator](),
       chain,
       pending: [],
       chunk: -1,
@@ -109,11 +128,6 @@ export class SnapshotSender {
       usedAt: this.#clock.monotonicMs(),
       closed: false,
     };
-    // Two may have begun at once: leadership was lost and won in between.
-    await this.#close(to);
-    this.#transfers.set(to, transfer);
-    this.#logger.info({ peer: to, index }, "snapshot: sending");
-    await this.#advance(transfer);
   }
 
   async #advance(transfer: Transfer): Promise<void> {

@@ -90,17 +90,21 @@ async function leader(messages = 40, contentBytes = 50_000) {
   };
   await grow(messages);
   const compacted = { through: 0 };
+  const log = { read: () => Promise.resolve() };
   const failures: unknown[] = [];
   const sender = new SnapshotSender(time.clock(), silent, {
     chunkBytes: 512 * 1024,
     store: () => store,
     idAt,
-    chainAt: (at) => Promise.resolve(at < compacted.through ? undefined : at * 7),
+    chainAt: async (at) => {
+      await log.read();
+      return at < compacted.through ? undefined : at * 7;
+    },
     failed: (error) => failures.push(error),
   });
   const read = (last: SnapshotRead["last"], chunk: number, to = 2) =>
     sender.read({ to, last, chunk });
-  return { time, stores, store, machine, sender, read, grow, compacted, failures };
+  return { time, stores, store, machine, sender, read, grow, compacted, log, failures };
 }
 
 async function follower() {
@@ -183,6 +187,17 @@ describe("E6: from one store to another", () => {
     compacted.through = 100;
     expect(await read(undefined, 0)).toBeUndefined();
     expect(sender.keepFrom).toBe(Infinity);
+  });
+
+  test("X1: nothing is compacted while the index of a view is being found out", async () => {
+    const { time, log, read, sender } = await leader();
+    log.read = () => time.sleep(10);
+    const reading = read(undefined, 0);
+    await time.advance(5);
+    expect(sender.keepFrom).toBe(0);
+    await time.advance(5);
+    await reading;
+    expect(sender.keepFrom).toBe(41);
   });
 
   test("an empty store is a snapshot too", async () => {

@@ -44,4 +44,14 @@ export const corpus: readonly Found[] = [
     commit:
       "What a killed process renamed may be in the page cache only: the next one syncs the names before it removes what they replaced (F3, E5)",
   },
+  {
+    seed: 365_602_127,
+    what: "a leader that began a snapshot while the log was compacted past it did not know the index any more, and ended itself",
+    commit: "Nothing is compacted while a snapshot is being opened (X1)",
+  },
+  {
+    seed: 365_601_792,
+    what: "of the world, not of the product: what had just been compacted counted as not on the disk",
+    commit: "Nothing is compacted while a snapshot is being opened (X1)",
+  },
 ];

@@ -57,6 +57,8 @@ export class DiskLog implements DiskObserver {
   readonly #onEntry: (entry: DiskEntry) => void;
   /** The highest index; 0: none. */
   last = 0;
+  /** The highest index that was durable here and went with its file. */
+  #removedThrough = 0;
   /** D3. */
   hardState = { term: 0, vote: 0 };
   /** Nothing up to here may be lost without a word (F5). */
@@ -71,11 +73,19 @@ export class DiskLog implements DiskObserver {
     return this.#entries.get(index)?.entry;
   }
 
+  /** It was durable here, and the log has since been compacted past it: the node itself may not have taken that in yet. */
+  isCompacted(index: number): boolean {
+    if (index > this.#removedThrough) return false;
+    for (const present of this.#entries.keys()) if (present <= index) return false;
+    return true;
+  }
+
   /** The disk as a whole is another one: after a crash, a damage, a repair. */
   reload(disk: SimDisk): void {
     this.#files.clear();
     this.#entries.clear();
     this.last = 0;
+    this.#removedThrough = 0;
     this.hardState = { term: 0, vote: 0 };
     this.guard = { generation: 0, index: 0 };
     for (const path of disk.paths()) this.synced(path, disk.durable(path), 0);
@@ -130,6 +140,8 @@ export class DiskLog implements DiskObserver {
   removed(path: string): void {
     const file = this.#files.get(path);
     if (file === undefined) return;
+    const end = file.entries.at(-1)?.entry.index ?? 0;
+    this.#removedThrough = Math.max(this.#removedThrough, end);
     this.#dropFrom(file, 0);
     this.#files.delete(path);
   }

@@ -113,7 +113,7 @@ export class Watch {
     const machine = this.#machines.get(id);
     if (machine?.node === undefined) return;
     if (match <= machine.node.raftStatus().compacted.index) return;
-    if (machine.log.at(match) === undefined)
+    if (machine.log.at(match) === undefined && !machine.log.isCompacted(match))
       throw new Violation(
         `V6: node ${id} acknowledges ${match}; its disk ends at ${machine.log.last}`,
       );

@@ -257,4 +257,11 @@ export const nodeMutants: readonly Mutant[] = [
     find: `  if (circle.isRemoved(peer))`,
     replace: `  if (circle.isRemoved(-peer))`,
   },
+  {
+    name: "compacted-while-a-snapshot-is-opened",
+    trap: "X1",
+    file: "node/snapshot-sender.ts",
+    find: `    this.#opening += 1;`,
+    replace: `    this.#opening += 0;`,
+  },
 ];
