@@ -73,8 +73,25 @@ export default tseslint.config(
     },
   },
   {
+    // From outside: what it tries is the built server, through the client.
+    files: ["jepsen-like/**/*.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            {
+              regex: "^(\\.\\./)+(raft|queue|proto|node|cli|testing|examples|bench|test)/",
+              message: "jepsen-like/ imports the client only.",
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     // A checker that shared code with what it checks would excuse its bugs.
-    files: ["jepsen-like/check/**/*.ts"],
+    files: ["jepsen-like/check/**/*.ts", "jepsen-like/checkers/**/*.ts"],
     rules: {
       "no-restricted-imports": [
         "error",
