@@ -34,7 +34,7 @@ export function randomFrom(seed: string | number): Random {
     between,
     chance: (probability) => next() < probability,
     pick,
-    shuffled: (items) => {
+    shuffled: <T>(items: readonly T[]) => {
       const left = [...items];
       const mixed: T[] = [];
       for (;;) {
