@@ -4,7 +4,7 @@
 
 import { assert } from "./assert.ts";
 import type { Answer, Reply } from "./command.ts";
-import { answersPerBlock } from "./row-codec.ts";
+import { answersPerBlock } from "./session-row.ts";
 import type { AnswerBlock, Session, State } from "./state.ts";
 
 export function blockOf(sequence: number): number {

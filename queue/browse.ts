@@ -7,7 +7,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { laneOfRow, lanePrefix, messageRow, partsOfMessageRow, under } from "./keys.ts";
 import type { KeyRange } from "./keys.ts";
 import { findFlight, laneNameAt } from "./lanes.ts";
-import { readLane } from "./row-codec.ts";
+import { readLane } from "./lane-row.ts";
 import { flightState, Lane, type FlightState, type Queue, type State } from "./state.ts";
 import type { Bytes } from "./store.ts";
 import { isDelayedLane, isWaiting } from "./waiting.ts";

@@ -1,16 +1,15 @@
-// One command as bytes, and back. A kind's number is for ever: a new kind takes a new one.
+// One command as bytes, and back. The number of each kind is in command-kind.ts.
 
 import { assert } from "./assert.ts";
 import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { LogRecord } from "./codec.ts";
 import type { Command, NewMessage, Origin } from "./command.ts";
-import { isChoosy, readChoice, readManaging, writeChoice, writeManaging } from "./manage-codec.ts";
+import { isWider, kindNumber, widerNumber } from "./command-kind.ts";
+import { readChoice, readManaging, writeChoice, writeManaging } from "./manage-codec.ts";
 import * as messages from "./message-codec.ts";
 import { readPublishing, writePublishing } from "./topic-codec.ts";
 import {
-  hasOldOptionsOnly,
-  namesOldOptionsOnly,
   readAllOptions,
   readChanges,
   readOptions,
@@ -21,65 +20,12 @@ import {
 import { readRefusal, writeRefusal } from "./value-codec.ts";
 import { NewerRules } from "./version.ts";
 
-export const kindNumber = {
-  "open-session": 1,
-  "close-session": 2,
-  "keep-alive": 3,
-  attach: 4,
-  detach: 5,
-  "create-queue": 6,
-  "update-queue": 7,
-  "delete-queue": 8,
-  enqueue: 9,
-  "enqueue-batch": 10,
-  subscribe: 11,
-  unsubscribe: 12,
-  receive: 13,
-  settle: 14,
-  tick: 15,
-  refuse: 16,
-  "raise-version": 17,
-  commit: 18,
-  "resolve-parked": 19,
-  redrive: 20,
-  cancel: 21,
-  purge: 22,
-  "pause-key": 23,
-  "create-temporary-queue": 24,
-  "create-topic": 25,
-  "update-topic": 26,
-  "delete-topic": 27,
-  "create-subscription": 28,
-  replay: 29,
-} as const satisfies Record<Command["kind"], number>;
-
-/** A kind that carries what the first rules did not know has a second number, so that older records stay as they are. */
-const widerNumber = {
-  enqueue: 30,
-  "enqueue-batch": 31,
-  "create-queue": 32,
-  "update-queue": 33,
-  subscribe: 38,
-  receive: 39,
-} as const;
-
-/** Whether a command says something that the first rules did not know, though they knew its kind. */
-export function isWider(command: Command): boolean {
-  const { kind } = command;
-  if (kind === "enqueue") return command.message.extras !== undefined;
-  if (kind === "enqueue-batch") {
-    const { perItem, messages: batch } = command;
-    return perItem === true || batch.some(({ extras }) => extras !== undefined);
-  }
-  if (kind === "create-queue") return !hasOldOptionsOnly(command.options);
-  if (kind === "update-queue") return !namesOldOptionsOnly(command.changes);
-  return (kind === "subscribe" || kind === "receive") && isChoosy(command);
-}
-
 function widerNumberOf(kind: Command["kind"]): number {
   assert(kind in widerNumber, "a kind of command without a second number");
   return widerNumber[kind as keyof typeof widerNumber];
 }
+
+type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 export function writeCommand(writer: ByteWriter, origin: Origin, command: Command): void {
   const wider = isWider(command);
@@ -102,50 +48,18 @@ export function writeCommand(writer: ByteWriter, origin: Origin, command: Comman
       for (const session of command.sessions) writer.int(session);
       return;
     case "create-queue":
-      writer.text(command.name);
-      writeOptions(writer, command.options);
-      if (wider) writeNewOptions(writer, command.options);
-      return;
     case "update-queue":
-      writer.text(command.name);
-      writer.int(command.revision);
-      writeChanges(writer, command.changes);
-      return;
     case "delete-queue":
-      writer.text(command.name);
-      writer.int(command.revision);
-      writer.u8(command.ifEmpty ? 1 : 0);
+      writeDefining(writer, command, wider);
       return;
     case "enqueue":
-      writer.text(command.queue);
-      if (wider) messages.writeAnyMessage(writer, command.message);
-      else messages.writeMessage(writer, command.message);
-      return;
     case "enqueue-batch":
-      writer.text(command.queue);
-      writer.int(command.messages.length);
-      if (wider) writer.u8(command.perItem === true ? 1 : 0);
-      for (const message of command.messages) {
-        if (wider) messages.writeAnyMessage(writer, message);
-        else messages.writeMessage(writer, message);
-      }
+      writeProducing(writer, command, wider);
       return;
     case "subscribe":
-      writer.int(command.consumer);
-      writer.text(command.queue);
-      writer.int(command.credit);
-      writer.int(command.leaseMs);
-      if (wider) writeChoice(writer, command.creditBytes, command.keys);
-      return;
     case "unsubscribe":
-      writer.int(command.consumer);
-      return;
     case "receive":
-      writer.text(command.queue);
-      writer.int(command.maxMessages);
-      writer.int(command.maxWaitMs);
-      writer.int(command.leaseMs);
-      if (wider) writeChoice(writer, command.maxBytes, command.keys);
+      writeConsuming(writer, command, wider);
       return;
     case "settle":
       messages.writeLease(writer, command.lease);
@@ -174,6 +88,70 @@ export function writeCommand(writer: ByteWriter, origin: Origin, command: Comman
       return;
     case "commit":
       messages.writeCommit(writer, command);
+      return;
+  }
+}
+
+function writeDefining(
+  writer: ByteWriter,
+  command: Of<"create-queue" | "update-queue" | "delete-queue">,
+  wider: boolean,
+): void {
+  writer.text(command.name);
+  switch (command.kind) {
+    case "create-queue":
+      writeOptions(writer, command.options);
+      if (wider) writeNewOptions(writer, command.options);
+      return;
+    case "update-queue":
+      writer.int(command.revision);
+      writeChanges(writer, command.changes);
+      return;
+    case "delete-queue":
+      writer.int(command.revision);
+      writer.u8(command.ifEmpty ? 1 : 0);
+      return;
+  }
+}
+
+function writeProducing(
+  writer: ByteWriter,
+  command: Of<"enqueue" | "enqueue-batch">,
+  wider: boolean,
+): void {
+  const write = wider ? messages.writeAnyMessage : messages.writeMessage;
+  writer.text(command.queue);
+  if (command.kind === "enqueue") {
+    write(writer, command.message);
+    return;
+  }
+  writer.int(command.messages.length);
+  if (wider) writer.u8(command.perItem === true ? 1 : 0);
+  for (const message of command.messages) write(writer, message);
+}
+
+function writeConsuming(
+  writer: ByteWriter,
+  command: Of<"subscribe" | "unsubscribe" | "receive">,
+  wider: boolean,
+): void {
+  switch (command.kind) {
+    case "subscribe":
+      writer.int(command.consumer);
+      writer.text(command.queue);
+      writer.int(command.credit);
+      writer.int(command.leaseMs);
+      if (wider) writeChoice(writer, command.creditBytes, command.keys);
+      return;
+    case "unsubscribe":
+      writer.int(command.consumer);
+      return;
+    case "receive":
+      writer.text(command.queue);
+      writer.int(command.maxMessages);
+      writer.int(command.maxWaitMs);
+      writer.int(command.leaseMs);
+      if (wider) writeChoice(writer, command.maxBytes, command.keys);
       return;
   }
 }
@@ -315,8 +293,6 @@ function readBatch(
 ): NewMessage[] {
   return Array.from({ length: count }, () => read(reader));
 }
-
-type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
 function readSubscribe(reader: ByteReader): Of<"subscribe"> {
   const consumer = reader.int();

@@ -1,6 +1,6 @@
 // Where everything lies in the ordered store. Numbers are big-endian, so that rows sort by them.
 //
-//   family   key                                        value (row-codec.ts)
+//   family   key                                        value (*-row.ts)
 //   01       –                                          meta: applied index, clocks, counters, digest
 //   02       queue u32                                  definition and totals of a queue
 //   03       session u48                                a session: last sequence, floor, life

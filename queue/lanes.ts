@@ -11,7 +11,7 @@ import { assert } from "./assert.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { keepForAWhile } from "./history.ts";
 import { laneRow, messageRow, subLaneName, subLaneOf } from "./keys.ts";
-import { readLane } from "./row-codec.ts";
+import { readLane } from "./lane-row.ts";
 import type { Spans } from "./spans.ts";
 import { Flight, flightState, Lane, type Queue, type State } from "./state.ts";
 import type { FlightState, SettledBy } from "./state.ts";

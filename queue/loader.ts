@@ -1,4 +1,4 @@
-// The state from its rows. Rows come in key order, so that what a row refers to is there before it: see keys.ts.
+// The state from its  Rows come in key order, so that what a row refers to is there before it: see keys.ts.
 //   W6. What is restored goes on exactly as what was stored: rings by their tickets, timers by their deadlines (P7, E6).
 
 import { newBlock } from "./answers.ts";
@@ -8,13 +8,15 @@ import { enlist } from "./consumers.ts";
 import { Digest } from "./digest.ts";
 import { hold, ringOf } from "./grants.ts";
 import { family, laneOfRow, readU32, readU48 } from "./keys.ts";
+import { readFlight, readLane } from "./lane-row.ts";
 import { addFlight, count, hasSomethingToGrant } from "./lanes.ts";
 import { Machine } from "./machine.ts";
+import { decodeMeta } from "./meta-row.ts";
 import { defaultLimits, standardRules, type Limits, type Rules } from "./options.ts";
+import { decodeQueue, type Belonging } from "./queue-row.ts";
 import { adopt } from "./receive.ts";
 import { expectAging } from "./retention.ts";
-import * as rows from "./row-codec.ts";
-import type { Belonging } from "./row-codec.ts";
+import { decodeAnswers, decodeConsumer, decodeReceive, decodeSession } from "./session-row.ts";
 import { Consumer, Flight, flightState, Lane, Queue, Receive, Session, State } from "./state.ts";
 import type { Taker } from "./state.ts";
 import type { Bytes } from "./store.ts";
@@ -100,7 +102,7 @@ export class Loader {
 
   private meta(value: Uint8Array): void {
     const state = this.state;
-    const meta = rows.decodeMeta(value, state.rules.versionMax);
+    const meta = decodeMeta(value, state.rules.versionMax);
     state.appliedIndex = meta.appliedIndex;
     state.clusterTime = meta.clusterTime;
     state.leaseClock = meta.leaseClock;
@@ -113,7 +115,7 @@ export class Loader {
   }
 
   private queue(id: number, value: Uint8Array): void {
-    const { queue, belonging } = rows.decodeQueue(
+    const { queue, belonging } = decodeQueue(
       value,
       (name, createdAt, options) => new Queue(id, name, options, createdAt),
     );
@@ -145,7 +147,7 @@ export class Loader {
   }
 
   private session(id: number, value: Uint8Array): void {
-    const session = rows.decodeSession(
+    const session = decodeSession(
       value,
       (name, ttlMs, lastSeen) => new Session(id, name, ttlMs, lastSeen),
     );
@@ -155,13 +157,13 @@ export class Loader {
 
   private answers(sessionId: number, number: number, value: Uint8Array): void {
     const block = newBlock(number);
-    rows.decodeAnswers(value, block);
+    decodeAnswers(value, block);
     block.stored = true;
     this.sessionOf(sessionId).blocks.set(number, block);
   }
 
   private consumer(sessionId: number, id: number, value: Uint8Array): void {
-    const { queue, credit, leaseMs, ticket, wish } = rows.decodeConsumer(value);
+    const { queue, credit, leaseMs, ticket, wish } = decodeConsumer(value);
     const session = this.sessionOf(sessionId);
     const consumer = new Consumer(session, id, this.queueNamed(queue), credit, leaseMs);
     consumer.ticket = ticket;
@@ -172,7 +174,7 @@ export class Loader {
   }
 
   private receive(sessionId: number, sequence: number, value: Uint8Array): void {
-    const { queue, maxMessages, leaseMs, deadline, ticket, wish } = rows.decodeReceive(value);
+    const { queue, maxMessages, leaseMs, deadline, ticket, wish } = decodeReceive(value);
     const session = this.sessionOf(sessionId);
     const call = new Receive(session, sequence, this.queueNamed(queue), maxMessages, leaseMs);
     call.ticket = ticket;
@@ -189,7 +191,7 @@ export class Loader {
     const queue = this.queueOf(queueId);
     const lane = new Lane(queue, name);
     const reader = new ByteReader(value);
-    rows.readLane(reader, lane);
+    readLane(reader, lane);
     // Idle lanes beyond the limit stay in the store, to be read when they are needed.
     const idle = !queue.unordered && reader.done && lane.messages === 0;
     if (idle && ++this.idle > this.state.limits.lanesResidentMax) return;
@@ -209,7 +211,7 @@ export class Loader {
   }
 
   private addFlight(flight: Flight, reader: ByteReader): void {
-    const sessionId = rows.readFlight(reader, flight);
+    const sessionId = readFlight(reader, flight);
     const lane = flight.lane;
     addFlight(lane, flight);
     count(flight, flight.state, 1);

@@ -18,7 +18,7 @@ import { firstByName, type NamePage } from "./by-name.ts";
 import { QueueView, sessionsConsuming, stalledQueues, type StalledQueue } from "./browse.ts";
 import { canCatchUp, catchUp, missingToCatchUp } from "./catch-up.ts";
 import type { LogRecord } from "./codec.ts";
-import { kindNumber } from "./command-codec.ts";
+import { kindNumber } from "./command-kind.ts";
 import type { Answer, Command, Grant, LogPosition, Origin, QueueInfo } from "./command.ts";
 import type { MessageRef, StoredMessage, TopicInfo } from "./command.ts";
 import { carryOutDue, missingToCarryOut } from "./due.ts";

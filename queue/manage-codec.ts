@@ -1,6 +1,6 @@
 // Commands that manage queues and messages, what they answer, and takers that ask for more than the first rules knew, as bytes
 // and back.
-// Numbers of kinds are in command-codec.ts.
+// Numbers of kinds are in command-kind.ts.
 
 import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";

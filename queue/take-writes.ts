@@ -3,8 +3,10 @@
 
 import { ByteWriter } from "./byte-writer.ts";
 import * as keys from "./keys.ts";
-import { encodeAnswers, encodeConsumer, encodeFlight, encodeLane } from "./row-codec.ts";
-import { encodeMeta, encodeQueue, encodeReceive, encodeSession } from "./row-codec.ts";
+import { encodeFlight, encodeLane } from "./lane-row.ts";
+import { encodeMeta } from "./meta-row.ts";
+import { encodeQueue } from "./queue-row.ts";
+import { encodeAnswers, encodeConsumer, encodeReceive, encodeSession } from "./session-row.ts";
 import type { Queue, Session, State } from "./state.ts";
 import type { Write } from "./store.ts";
 import { encodeTopic } from "./topic-codec.ts";

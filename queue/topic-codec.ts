@@ -1,4 +1,4 @@
-// Topics and subscriptions as bytes, and back: commands, rows, answers. Numbers of kinds are in command-codec.ts.
+// Topics and subscriptions as bytes, and back: commands, rows, answers. Numbers of kinds are in command-kind.ts.
 
 import { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";

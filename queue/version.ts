@@ -1,6 +1,6 @@
 // Which version of the rules applies is decided by the log, not by the release that reads it (G5, R8).
 
-import { isWider } from "./command-codec.ts";
+import { isWider } from "./command-kind.ts";
 import type { Command, Reply } from "./command.ts";
 import { done, refused } from "./refusal.ts";
 import type { State } from "./state.ts";

@@ -11,7 +11,7 @@ import { assert } from "./assert.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import type { StoredMessage } from "./command.ts";
 import { gaps, type KeyRange } from "./keys.ts";
-import { decodeMessage, encodeMessage } from "./row-codec.ts";
+import { decodeMessage, encodeMessage } from "./message-row.ts";
 import type { Bytes, Write } from "./store.ts";
 
 /** What a waiting row costs besides its content. */
