@@ -106,7 +106,10 @@ export class ManagedQueue<T, In = T> {
     return cancel(this.#parts, refIn(this.name, ref));
   }
 
-  /** Takes out everything that nobody holds, of one key or of all. `dryRun`: only counts. */
+  /**
+   * Takes out everything that nobody holds, of one key or of all. `dryRun`: only counts.
+   * @throws {QueueError} MALFORMED: a key, and the queue is not ordered by key.
+   */
   async purge(
     options: { readonly key?: string | undefined; readonly dryRun?: boolean | undefined } = {},
   ): Promise<Purged> {

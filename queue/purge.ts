@@ -1,11 +1,12 @@
 // Everything that nobody holds is taken out, of a queue or of one key (O6): in one step, without a look at a single message.
-// Its history goes too; of what is leased everything stays.
+// Its history goes too; of what is leased everything stays. A key is taken only where keys are lanes: elsewhere the whole queue
+// would go, which nobody asked for (P8).
 
 import type { Reply } from "./command.ts";
 import { historiesOfLane, historiesOfQueue, historyPrefix, messagesOfLane, under } from "./keys.ts";
-import { flightsOf, laneNameOf, rowOf } from "./lanes.ts";
+import { flightsOf, rowOf } from "./lanes.ts";
 import { letGo } from "./cancel.ts";
-import { noQueue } from "./refusal.ts";
+import { noQueue, refused } from "./refusal.ts";
 import { flightState, type Flight, type Lane, type Queue, type State } from "./state.ts";
 import type { Bytes } from "./store.ts";
 import { takeOutAll } from "./waiting.ts";
@@ -19,9 +20,10 @@ export function purge(
 ): Reply {
   const queue = state.queues.get(queueName);
   if (queue === undefined) return noQueue(queueName);
-  // A lane that is not in memory has no messages.
-  const one = laneName === undefined || queue.unordered ? undefined : laneNameOf(queue, laneName);
-  const lanes = one === undefined ? queue.lanes.values() : lanesOf(queue, one);
+  if (laneName !== undefined && queue.options.ordering !== "key") {
+    return refused("MALFORMED", `queue ${queueName} is not ordered by key: purge the queue`, "key");
+  }
+  const lanes = lanesOf(queue, laneName);
   let [messages, keys] = [0, 0];
   const leased: Flight[] = [];
   for (const lane of lanes) {
@@ -34,10 +36,10 @@ export function purge(
   // Without order the lanes are priorities: there is one key at most.
   if (queue.unordered) keys = Math.min(keys, 1);
   if (dryRun || messages === 0) return { kind: "purged", messages, keys };
-  for (const lane of one === undefined ? queue.lanes.values() : lanesOf(queue, one)) {
+  for (const lane of lanesOf(queue, laneName)) {
     for (const flight of flightsOf(lane)) leased.push(flight);
   }
-  deleteRows(state, queue, one, leased);
+  deleteRows(state, queue, laneName, leased);
   queue.cancelled += messages;
   state.changedQueue(queue);
   state.digest.mix(queue.id);
@@ -45,7 +47,9 @@ export function purge(
   return { kind: "purged", messages, keys };
 }
 
-function lanesOf(queue: Queue, name: Bytes): Iterable<Lane> {
+/** A lane that is not in memory has no messages. */
+function lanesOf(queue: Queue, name: Bytes | undefined): Iterable<Lane> {
+  if (name === undefined) return queue.lanes.values();
   const lane = queue.lanes.get(name);
   return lane === undefined ? [] : [lane];
 }

@@ -131,6 +131,40 @@ describe("purge", () => {
     await story.restart();
   });
 
+  test("without order: the dry run counts what the purge takes, of every priority, delayed ones too", async () => {
+    const story = await filled("", { ordering: "none", maxAttempts: 1 });
+    for (const priority of [0, 9, 3, 3, 0, 5]) await story.putWith("q", "", { priority });
+    for (const priority of [0, 7]) await story.putWith("q", "", { priority, delayMs: 60_000 });
+    await story.session("q", 2);
+    await story.settle(story.grants[0]!, { kind: "reject", error: "" });
+    const info = story.machine.queueInfo("q")!;
+    expect(info).toMatchObject({ parked: 1, delayed: 2 });
+    const free = { kind: "purged", messages: 8 - info.leased, keys: 1 };
+    for (const stored of [false, true]) {
+      if (stored) await story.restart();
+      expect(await story.call(purge(undefined, true))).toEqual(free);
+    }
+    expect(await rowsOfMessages(story)).toBe(8);
+    expect(await story.call(purge())).toEqual(free);
+    expect(await story.call(purge(undefined, true))).toMatchObject({ messages: 0, keys: 0 });
+    expect(story.machine.queueInfo("q")).toMatchObject({
+      ...{ ready: 0, parked: 0, delayed: 0, leased: info.leased, cancelled: free.messages },
+    });
+    expect(await rowsOfMessages(story)).toBe(info.leased);
+  });
+
+  test("P8: of a key of a queue that is not ordered by key: refused, nothing is taken", async () => {
+    for (const ordering of ["none", "total"] as const) {
+      const story = await filled("ab", { ordering });
+      for (const dryRun of [true, false]) {
+        expect(await story.refusal(purge("a", dryRun))).toMatchObject({
+          ...{ reason: "MALFORMED", field: "key" },
+        });
+      }
+      expect(story.machine.queueInfo("q")).toMatchObject({ ready: 2, cancelled: 0 });
+    }
+  });
+
   test("what was purged and not yet stored is not there, on any replica", async () => {
     const ends = await Promise.all(
       [false, true].map(async (often) => {

@@ -231,4 +231,12 @@ export const queueMutants: readonly Mutant[] = [
     find: `      if (second !== undefined) return second;`,
     replace: `      if (second !== undefined) return undefined;`,
   },
+  {
+    name: "purge-of-a-key-takes-the-queue",
+    trap: "P8",
+    file: "queue/purge.ts",
+    find: `  if (laneName !== undefined && queue.options.ordering !== "key") {`,
+    replace: `  if (laneName !== undefined && queue.options.ordering !== "key") return purge(state, queueName, undefined, dryRun);
+  if (laneName !== undefined && queue.options.ordering !== "key") {`,
+  },
 ];

@@ -94,9 +94,12 @@ export function purge(
     return;
   }
   const { ordering } = queue.options;
+  if (command.lane !== undefined && ordering !== "key") {
+    world.refused(answer, "MALFORMED", "purge a key of a queue that has none");
+    return;
+  }
   const going = messagesOf(queue).filter(({ state, lane }) => {
-    const here = command.lane === undefined || ordering !== "key" || lane === command.lane;
-    return state !== "leased" && here;
+    return state !== "leased" && (command.lane === undefined || lane === command.lane);
   });
   const keys = new Set(going.map(({ lane }) => (ordering === "key" ? lane : ""))).size;
   const expected = JSON.stringify({ kind: "purged", messages: going.length, keys });
@@ -107,8 +110,7 @@ export function purge(
     queue.count.cancelled++;
     settle(world, queue, message);
   }
-  const lane = ordering === "key" ? command.lane : undefined;
-  forgetStories(queue, lane);
+  forgetStories(queue, command.lane);
 }
 
 export function pauseKey(
