@@ -258,11 +258,65 @@ def stream(node, name):
     node.call("CloseSession", session_id=session.id)
 
 
+def commit(node, name):
+    """Consume, transform, produce in one step (O4): all of it, or nothing; once, however often it is sent."""
+    source, sink = name + "-in", name + "-out"
+    for each in (source, sink):
+        node.call("CreateQueue", name=each)
+    session = Session(node)
+    for key in ("a", "b"):
+        content = message("Content", body=key.encode())
+        node.call("Enqueue", caller=session.next(), queue=source, key=key, content=content)
+    receive = dict(queue=source, max_messages=2, max_wait_ms=5000)
+    first, second = node.call("Receive", caller=session.next(), **receive).deliveries
+
+    kind = messages["CommitSettle"]
+    done = message("CommitSettle", kind=kind.ACK, lease=lease_of(first))
+    failed = message("CommitSettle", kind=kind.NACK, lease=lease_of(second), error="later")
+    produced = message("NewMessage", key="a", content=message("Content", body=b"A"))
+    enqueue = message("CommitEnqueue", queue=sink, message=produced)
+
+    def tail_is(key_seq):
+        return message("Condition", tail_is=message("TailIs", queue=sink, key="a", key_seq=key_seq))
+
+    parts = dict(settles=[done, failed], enqueues=[enqueue])
+    refused = refusal(
+        lambda: node.call("Commit", caller=session.next(), conditions=[tail_is(5)], **parts)
+    )
+    expect("a condition's status", refused.code, grpc.StatusCode.ABORTED)
+    expect("a condition's reason", refused.reason, "CONDITION_FAILED")
+    expect("a condition's field", refused.error.field, "conditions[0]")
+    expect("nothing is settled", node.call("GetQueue", name=source).queue.leased, 2)
+    expect("nothing is produced", node.call("GetQueue", name=sink).queue.enqueued, 0)
+    step("a commit whose condition fails changed nothing")
+
+    caller = session.next()
+    answer = node.call("Commit", caller=caller, conditions=[tail_is(0)], **parts)
+    again = node.call("Commit", caller=caller, conditions=[tail_is(0)], **parts)
+    expect("what was produced", [each.key_seq for each in answer.messages], [1])
+    expect("the retry's answer", list(again.messages), list(answer.messages))
+    taken = node.call("GetQueue", name=source).queue
+    expect("acked, leased, nacked", (taken.acked, taken.leased, taken.retrying), (1, 0, 1))
+    expect("enqueued", node.call("GetQueue", name=sink).queue.enqueued, 1)
+    step("committed an ack, a nack and a message; the retry had no effect")
+
+    refused = refusal(lambda: node.call("Commit", caller=session.next(), settles=[done]))
+    expect("a settled lease's reason", refused.reason, "STALE_LEASE")
+    expect("a settled lease's field", refused.error.field, "settles[0].lease")
+    refused = refusal(lambda: node.call("Commit", caller=session.next()))
+    expect("an empty commit's status", refused.code, grpc.StatusCode.INVALID_ARGUMENT)
+    step("a lease that is settled, and a commit of nothing, were refused")
+    node.call("CloseSession", session_id=session.id)
+    for each in (source, sink):
+        node.call("DeleteQueue", name=each)
+
+
 def walk(endpoints):
     node = find_leader(endpoints)
     name = "interop-" + uuid.uuid4().hex[:8]
     unary(node, name)
     stream(node, name)
+    commit(node, name)
     depth = node.call("GetQueue", name=name).queue
     expect("what is left", (depth.ready, depth.leased, depth.acked), (0, 0, 4))
     node.call("DeleteQueue", name=name)
