@@ -8,6 +8,8 @@ export class First<T> {
   private readonly compare: (a: T, b: T) => number;
   private readonly limit: number;
   private found = new Map<string, T>();
+  /** The last that stayed when it was cut: what comes after it need not be kept. */
+  private bound: T | undefined;
 
   constructor(compare: (a: T, b: T) => number, limit: number) {
     this.compare = compare;
@@ -15,6 +17,8 @@ export class First<T> {
   }
 
   offer(name: string, one: T): void {
+    const { bound } = this;
+    if (bound !== undefined && !this.found.has(name) && this.compare(one, bound) > 0) return;
     this.found.set(name, one);
     if (this.found.size >= 2 * this.limit + slack) this.cut();
   }
@@ -27,5 +31,6 @@ export class First<T> {
   private cut(): void {
     const sorted = [...this.found].sort(([, a], [, b]) => this.compare(a, b));
     this.found = new Map(sorted.slice(0, this.limit));
+    if (sorted.length >= this.limit) this.bound = sorted[this.limit - 1]?.[1];
   }
 }
