@@ -1,6 +1,7 @@
 // Links to the other members: one stream each, kept open for ever.
 //   P1. What waits for a link is bounded in bytes; beyond that messages are dropped and the peer is reported unreachable.
-//   P2. A link that does not open within `connectMs`, or takes no bytes for `stalledMs`, is cut and tried again (H5).
+//   P2. A link that does not open within `connectMs`, or takes no bytes for `stalledMs`, is cut and tried again (H5). Each attempt that
+//       was not answered makes the next one wait longer: where all are short of CPU, cutting too soon would be why nothing ever opens.
 //   P3. There is a link to whom the members say (ME1): opened, moved and closed as they change.
 
 import { Client, credentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
@@ -15,7 +16,7 @@ import type { Transport, TransportEvents } from "../transport.ts";
 import { introductionMetadata, introductionOf, isDismissal } from "./handshake.ts";
 import { peerFrame } from "./peer-frame.ts";
 
-const connectMs = 1_000;
+const connectMs = { first: 1_000, max: 4_000 } as const;
 const stalledMs = 2_000;
 const retryMs = { first: 20, max: 500 } as const;
 const waitingBytesMax = 32 * 1024 * 1024;
@@ -54,6 +55,7 @@ class Link {
   #watchdog: Timer | undefined;
   #retry: Timer | undefined;
   #retryMs: number = retryMs.first;
+  #connectMs: number = connectMs.first;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #flushing = false;
@@ -153,7 +155,9 @@ class Link {
     );
     this.#client = client;
     this.#stream = stream;
-    this.#watch(connectMs, `did not answer within ${connectMs} ms`);
+    const patience = this.#connectMs;
+    this.#watch(patience, `did not answer within ${patience} ms`);
+    this.#connectMs = Math.min(patience * 2, connectMs.max);
     stream.on("metadata", (metadata) => {
       if (stream !== this.#stream || this.#state === "stopped") return;
       const said = introductionOf(metadata);
@@ -169,6 +173,7 @@ class Link {
       this.#watchdog?.stop();
       this.#state = "open";
       this.#retryMs = retryMs.first;
+      this.#connectMs = connectMs.first;
       this.#complaint = "";
       this.#warnFromMs = 0;
       this.#context.logger.info({ peer: this.#peer, address: this.address }, "peer link open");

@@ -2,9 +2,10 @@
 // takes: every wait is for an event.
 
 import { Client, credentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import { createServer, type AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../node/clock.ts";
+import { systemClock, type Clock } from "../../node/clock.ts";
 import { PeerLinks } from "../../node/grpc/peer-links.ts";
 import { peerFrame } from "../../node/grpc/peer-frame.ts";
 import { serveClients, servePeers, type Listening } from "../../node/grpc/server.ts";
@@ -407,6 +408,31 @@ describe("peers over gRPC", () => {
       links.send([heartbeat(2)]);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  });
+
+  test("H5: who does not answer is asked again, and given longer each time", async () => {
+    const server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => void server.close());
+    const patience: number[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      after: (ms, act) => {
+        // What waits between two attempts is less than half a second (retryMs).
+        if (ms >= 1_000) patience.push(ms);
+        return systemClock.after(1, act);
+      },
+    };
+    const links = new PeerLinks({
+      members: membersOf(2, (server.address() as AddressInfo).port),
+      clock,
+      logger: silent,
+      events: { unreachable: () => undefined, dismissed: () => undefined },
+    });
+    cleanups.push(() => links.close());
+    await until(() => patience.length >= 12);
+    // There are two peers at that address.
+    expect(patience.slice(0, 8)).toEqual([1_000, 2_000, 4_000, 4_000].flatMap((ms) => [ms, ms]));
   });
 
   test("IN5: a member that is removed hears so on its link, for good", async () => {
