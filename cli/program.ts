@@ -5,6 +5,7 @@ import { version } from "../node/index.ts";
 import { addClusterCommand } from "./cluster.ts";
 import { addDevCommand } from "./dev.ts";
 import { exitCodes, failureOf } from "./failure.ts";
+import { addLogCommand } from "./log.ts";
 import { addMessageCommands } from "./messages.ts";
 import { painter } from "./output.ts";
 import { addQueueCommand } from "./queue.ts";
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
   addTopicCommand(program);
   addSubscriptionCommand(program);
   addMessageCommands(program);
+  addLogCommand(program);
   addRecoverCommand(program);
   for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError(false);
   return program;

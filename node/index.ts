@@ -14,4 +14,7 @@ export {
 } from "./config.ts";
 export { recoverDirectory } from "./recover-directory.ts";
 export { RecoverError, type Survivor } from "./recover.ts";
+export { InspectError, inspectLogFile, logFilesOf, type InspectRange } from "./inspect-log.ts";
+export type { SegmentEnd } from "./log/inspect.ts";
+export type { CommandView, EntryView } from "./log-view.ts";
 export { version } from "./version.ts";
