@@ -6,7 +6,14 @@
 
 /** What a process can ask for, with its arguments. Bodies are unique in a run: "<process>-<counter>". */
 export type Asked =
-  | { readonly f: "enqueue"; readonly queue: string; readonly key: string; readonly body: string }
+  | {
+      readonly f: "enqueue";
+      readonly queue: string;
+      readonly key: string;
+      readonly body: string;
+      /** Only then may the same body be asked for more than once: under the same name it is stored once (O1). */
+      readonly dedupId?: string;
+    }
   | {
       readonly f: "enqueue-batch";
       readonly queue: string;
@@ -92,13 +99,18 @@ export interface Completed {
 export interface Delivered extends Lease {
   readonly type: "delivered";
   readonly process: string;
+  /** Of the receive that it answers, and before which it was not leased; absent: it came by a stream. */
+  readonly op?: number;
   readonly time: number;
   readonly seq: number;
   readonly deliveries: number;
   readonly attempts: number;
   /** "": granted for the first time; else why it comes again, in the client's words. */
   readonly redelivery: string;
-  /** Until when the lease lasts, by the client's reckoning, on the clock of `time`. */
+  /**
+   * Until when the lease lasts, by the client's reckoning, on the clock of `time`: counted from the arrival, so the server may end
+   * it earlier by the time that the delivery travelled; renewed, it lasts longer (all that came by a stream is renewed).
+   */
   readonly leaseEnds: number;
 }
 
@@ -107,7 +119,7 @@ export interface Noted {
   readonly type: "note";
   readonly process: string;
   readonly time: number;
-  readonly what: "started" | "attached" | "lease-lost" | "closing" | "ended";
+  readonly what: "started" | "attached" | "lease-lost" | "session-lost" | "closing" | "ended";
   readonly detail?: Readonly<Record<string, string | number>>;
 }
 
