@@ -1,5 +1,7 @@
 // What the rest of jepsen-like knows of the network between nodes and clients.
 
+import type { Launcher } from "../cluster/contract.ts";
+
 /** Who sends or receives: a node by its number, or all clients together. */
 export type End = number | "clients";
 
@@ -14,12 +16,14 @@ export interface Trouble {
   readonly jitterMs?: number;
   /** Bytes per second. */
   readonly bytesPerSecond?: number;
+  /** Open connections end for the end that sends, by a reset; the other end is not told. New ones are refused. */
+  readonly halfOpen?: boolean;
 }
 
 export interface Network {
   /** "proxies": ours, everywhere. "namespaces": one network namespace per node, and the kernel drops packets. */
   readonly kind: "proxies" | "namespaces";
-  /** Where `from` dials the peer port of node `to`. */
+  /** Where `from` dials the peer port of node `to`; from 0: whoever was started before there was a node `to`. */
   peerAddress(from: number, to: number): string;
   /** Where clients dial node `to`. */
   clientAddress(to: number): string;
@@ -34,5 +38,11 @@ export interface Network {
   readonly disturbed: number;
   /** Bytes that arrived from one end at another so far. */
   carried(from: End, to: End): number;
+  /** Whether `set(from, to, …)` can do this; absent: all of it. `set` throws for what it cannot. */
+  can?(from: End, to: End, trouble: Trouble): boolean;
+  /** Tells the network which processes the nodes are, by number, so that it can see who dials an address that all share. */
+  knowProcesses?(pids: () => ReadonlyMap<number, number>): void;
+  /** What the command of a node has to be wrapped in, inside of what a fault wraps it in; absent: nothing. */
+  readonly launcher?: Launcher;
   close(): Promise<void>;
 }
