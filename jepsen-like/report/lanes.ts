@@ -1,0 +1,118 @@
+// Who suffered what when: a lane for each node, one for what hit the network or the clients as a whole. The line at the foot of a lane is
+// leadership.
+
+import type { Fault, Injected } from "../nemesis/fault.ts";
+import type { LeaderChange, RunData } from "./data.ts";
+import { coordinate, duration, moment } from "./format.ts";
+import { cut, markup, type Markup } from "./markup.ts";
+import { strip } from "./plot.ts";
+import { across, type Span } from "./span.ts";
+
+/** Bars, and times of leadership; more are in the tables only: the page would grow with the run. */
+const drawnMax = 1_500;
+const rowPx = 19;
+const footPx = 9;
+/** Hundredths of the width that a name takes, and how many rows a lane may have for the names' sake. */
+const nameRoom = 8;
+const rowsForNamesMax = 2;
+
+type Kind = Fault["kind"] | "other";
+
+export function kindOf({ catalogue }: RunData, fault: string): Kind {
+  return catalogue.find(({ name }) => name === fault)?.kind ?? "other";
+}
+
+export function lanes(data: RunData, span: Span, background: Markup): Markup {
+  const drawn = drawnOf(data);
+  const ids = new Set(Array.from({ length: data.facts.nodes }, (_, at) => at + 1));
+  for (const { targets } of drawn) for (const id of targets) ids.add(id);
+  for (const { nodeId } of [...data.leaders, ...data.deaths]) ids.add(nodeId);
+  const whole = drawn.filter(({ targets }) => targets.length === 0);
+  const all = [...ids].toSorted((a, b) => a - b);
+  return markup`${all.map((id) =>
+    lane(
+      `Node ${id}`,
+      drawn.filter(({ targets }) => targets.includes(id)),
+      [...leads(data.leaders, id, span), ...deaths(data, id, span)],
+    ),
+  )}${whole.length > 0 ? lane("As a whole", whole, []) : undefined}`;
+
+  function lane(name: string, faults: readonly Injected[], foot: readonly Markup[]): Markup {
+    const places = packed(faults, span);
+    const bars = places.map((place) => bar(data, span, place));
+    const rows = Math.max(0, ...places.map(({ row }) => row)) + 1;
+    const height = rows * rowPx + footPx;
+    const layer = markup`${bars}${foot}`;
+    return strip({ name: markup`${name}`, height, levels: [], layer }, background);
+  }
+}
+
+/** The first faults, as far as there are bars for all their targets. */
+export function drawnOf({ injected }: RunData): readonly Injected[] {
+  let bars = 0;
+  const end = injected.findIndex(({ targets }) => (bars += Math.max(1, targets.length)) > drawnMax);
+  return end === -1 ? injected : injected.slice(0, end);
+}
+
+interface Place {
+  readonly fault: Injected;
+  readonly row: number;
+  /** Hundredths of the width; `room`: up to the next of its row, for its name. */
+  readonly left: number;
+  readonly width: number;
+  room: number;
+}
+
+/** Those at one time stand below each other; so do those whose names would collide, while there are rows for that. */
+function packed(faults: readonly Injected[], span: Span): Place[] {
+  const rows: Place[][] = [];
+  const places: Place[] = [];
+  for (const fault of faults.toSorted((a, b) => a.from - b.from)) {
+    const left = across(span, fault.from);
+    const width = across(span, fault.to) - left;
+    const behind = (room: number) => (row: readonly Place[]) =>
+      row.every((place) => place.left + Math.max(place.width, room) <= left);
+    const roomy = rows.findIndex(behind(nameRoom));
+    const free = roomy !== -1 || rows.length < rowsForNamesMax ? roomy : rows.findIndex(behind(0));
+    const row = free === -1 ? rows.length : free;
+    const last = rows[row]?.at(-1);
+    if (last !== undefined) last.room = coordinate(left - last.left);
+    const place = { fault, row, left, width, room: coordinate(100 - left) };
+    places.push(place);
+    rows[row] = [...(rows[row] ?? []), place];
+  }
+  return places;
+}
+
+/** The name stands behind the bar, or in it, where there is more room; the style hides what has no room at all. */
+function bar(data: RunData, span: Span, { fault, row, left, width, room }: Place): Markup {
+  const unseen = fault.observed === undefined;
+  const seen = fault.observed === undefined ? "no visible effect" : cut(fault.observed, 80);
+  const title = `${fault.fault}: ${cut(fault.what, 80)}\n${moment(fault.from - span.from, 1)}, for ${duration(fault.to - fault.from)}\nobserved: ${seen}`;
+  const inside = width > room / 2;
+  const classes = `bar ${kindOf(data, fault.fault)}${unseen ? " unseen" : ""}${inside ? " inside" : ""}`;
+  const share = coordinate((width / Math.max(room, 0.01)) * 100);
+  return markup`<div class="${classes}" style="left:${left}%;width:${room}%;top:${row * rowPx + 2}px" title="${title}"><i style="width:${Math.min(share, 100)}%"></i><b>${fault.fault}</b></div>
+`;
+}
+
+function leads(leaders: readonly LeaderChange[], id: number, span: Span): Markup[] {
+  return leaders.flatMap(({ nodeId, term, time }, at) => {
+    if (nodeId !== id || at >= drawnMax) return [];
+    const left = across(span, time);
+    const width = across(span, leaders[at + 1]?.time ?? span.to) - left;
+    return [
+      markup`<i class="leads" style="left:${left}%;width:${width}%" title="node ${id} leads in term ${term}, from ${moment(time - span.from, 1)}"></i>`,
+    ];
+  });
+}
+
+function deaths(data: RunData, id: number, span: Span): Markup[] {
+  return data.deaths
+    .filter(({ nodeId }) => nodeId === id)
+    .slice(0, 50)
+    .map(
+      ({ time }) =>
+        markup`<i class="death" style="left:${across(span, time)}%" title="the process ended by itself, at ${moment(time - span.from)}">×</i>`,
+    );
+}

@@ -1,0 +1,67 @@
+// The picture of the run: what was done to the cluster, and below it, on the same axis, what the clients saw.
+
+import { charts } from "./charts.ts";
+import type { RunData } from "./data.ts";
+import { counted, duration } from "./format.ts";
+import { gapUsMin, type Gap } from "./gaps.ts";
+import { drawnOf, kindOf, lanes } from "./lanes.ts";
+import { markup, trusted, type Markup } from "./markup.ts";
+import { key, strip } from "./plot.ts";
+import { across, ticksOf, type Span, type Tick } from "./span.ts";
+
+const gapsDrawnMax = 500;
+const ticksShown = 8;
+/** Shown when the script has zoomed in. */
+const fineTicks = 64;
+
+export function timeline(data: RunData, span: Span, gaps: readonly Gap[]): Markup {
+  const background = backgroundOf(span, gaps);
+  const { strips, outcomes, latencies } = charts(data.history, span, background);
+  const kinds = [...new Set(data.injected.map(({ fault }) => kindOf(data, fault)))].toSorted();
+  const legend = markup`${kinds.map((kind) => key(kind, kind))}${key("unseen", "no visible effect")}${key("leads", "leads")}${key("gap", `no call succeeded for ${duration(gapUsMin)} or longer`)}`;
+  const beyond = data.injected.length - drawnOf(data).length;
+  return markup`<section id="run"><h2>What happened when</h2>
+<p class="legend">${legend}</p>
+<div class="strips">${axis(span)}<div class="lanes">${lanes(data, span, background)}</div>${axis(span)}${strips}${axis(span)}</div>
+<p class="note">${beyond > 0 ? `The last ${counted(beyond, "fault")} are in the table only. ` : ""}A step is ${duration(span.bucketUs)}. <span class="scripted">Drag to enlarge a part, Escape to see the whole.</span></p>
+${readings(span, { ...outcomes, ...latencies })}</section>
+`;
+}
+
+function axis(span: Span): Markup {
+  const coarse = ticksOf(span, ticksShown);
+  const fine = ticksOf(span, fineTicks).filter(({ at }) => !coarse.some((tick) => tick.at === at));
+  const label = ({ at, label }: Tick, how: string): Markup =>
+    markup`<span class="tick ${how}" style="left:${at}%">${label}</span>`;
+  const layer = markup`${coarse.map((tick, number) => label(tick, number % 2 === 0 ? "" : "odd"))}${fine.map((tick) => label(tick, "fine"))}`;
+  return markup`<div class="axis">${strip({ name: markup``, height: 20, levels: [], layer }, markup``)}</div>`;
+}
+
+/** Lines of the axis, and the gaps of service, behind all that is drawn. */
+function backgroundOf(span: Span, gaps: readonly Gap[]): Markup {
+  const lines = ticksOf(span, ticksShown).map(
+    ({ at }) => markup`<i class="rule" style="left:${at}%"></i>`,
+  );
+  const bands = gaps
+    .toSorted((a, b) => b.to - b.from - (a.to - a.from))
+    .slice(0, gapsDrawnMax)
+    .map(({ from, to }) => {
+      const left = across(span, from);
+      return markup`<i class="gap" style="left:${left}%;width:${across(span, to) - left}%"></i>`;
+    });
+  return markup`${bands}${lines}`;
+}
+
+/** The figures of each bucket, for the script. */
+function readings(span: Span, series: Readonly<Record<string, Float64Array>>): Markup {
+  const figures = Object.entries(series).map(([name, values]) => [
+    name,
+    [...values].map((value) => (Number.isNaN(value) ? null : Math.round(value))),
+  ]);
+  const all = {
+    bucketUs: span.bucketUs,
+    buckets: span.buckets,
+    ...(Object.fromEntries(figures) as object),
+  };
+  return trusted(`<script type="application/json" id="readings">${JSON.stringify(all)}</script>`);
+}
