@@ -34,6 +34,8 @@ export interface LogEntry {
   readonly kind: string;
   /** Running hash over this entry and all before it. */
   readonly chain: string;
+  /** The same of the entry before; it shows where a log is put together of pieces that do not belong together. */
+  readonly chainBefore?: string;
   /** Milliseconds; 0 when the entry has none. */
   readonly stamp: number;
   readonly commands: readonly LogCommand[];
