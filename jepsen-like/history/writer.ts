@@ -3,7 +3,7 @@
 //   W1. Each line is handed to the kernel before the method returns: SIGKILL loses nothing of it (a power cut of this machine may).
 //   W2. A file belongs to one process, from its first line on: `op` counts from 1 without gaps.
 
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { nowUs, type Asked, type Delivered, type Line, type Noted, type Told } from "./record.ts";
 
 type NewDelivery = Omit<Delivered, "type" | "process" | "time" | "leaseEnds">;
@@ -21,10 +21,14 @@ export class HistoryWriter {
   readonly #file: number;
   #ops = 0;
 
-  /** @param file must not exist yet (W2). @throws when it does, or cannot be made. */
+  /** @param file may exist already, empty: so that it is there even if its process dies at once. @throws {Error} when it is not empty (W2). */
   constructor(file: string, process: string) {
     this.process = process;
-    this.#file = openSync(file, "ax");
+    this.#file = openSync(file, "a");
+    if (fstatSync(this.#file).size > 0) {
+      closeSync(this.#file);
+      throw new Error(`${file}: the history of another process`);
+    }
   }
 
   /** To be called before the call is made. Returns its number. */

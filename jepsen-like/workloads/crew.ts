@@ -37,8 +37,10 @@ const createMsMax = 60_000;
 const stopMsMax = 25_000;
 /** What the workers' own consumers may take to empty the queues; the controller takes the rest. */
 const settleMsMax = 8_000;
-/** A worker ends by itself eight seconds after it is told to. */
-const closeMsMax = 15_000;
+/** A worker ends by itself fifteen seconds after it is told to. */
+const closeMsMax = 20_000;
+/** B1. The leader tells the log once a second whom it has heard. */
+const farewellMs = sessionTtlMsMax + 2_000;
 const drainMsMaxDefault = 60_000;
 
 export interface CrewOptions {
@@ -181,7 +183,7 @@ export class Crew {
     this.#say("crew: processes close");
     await this.#each("it did not end when it was told to", (slot) => slot.close(closeMsMax));
     // B1: those that were killed, and those whose farewell was lost.
-    await sleep(sessionTtlMsMax + 500);
+    await sleep(farewellMs);
     this.#say("crew: drains");
     const ends = AbortSignal.timeout(drainMsMax);
     let barrier = 0;
@@ -189,8 +191,10 @@ export class Crew {
     const missing = await this.#controller.with(ends, async (calls) => {
       const left = await drainAll(calls, this.#queues, ends);
       isDrained = left.length === 0;
-      left.push(...(await lookAtAll(calls, this.#queues, ends)));
+      const before = this.#queues.filter((queue) => queue !== barrierQueue);
+      left.push(...(await lookAtAll(calls, before, ends)));
       barrier = await enqueueBarrier(calls, ends);
+      left.push(...(await lookAtAll(calls, [barrierQueue], ends)));
       return left;
     });
     if (barrier === 0) missing.push("the barrier could not be enqueued");

@@ -5,6 +5,7 @@
 
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -71,6 +72,8 @@ export class Slot {
       slot: this.name,
       file,
     };
+    // By now: it may be killed before it does anything.
+    writeFileSync(file, "", { flag: "wx" });
     this.files.push(file);
     const child = fork(workerFile, [JSON.stringify(worker)], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -17,8 +17,8 @@ import type { RoleOf } from "./workload.ts";
 
 const countsEveryMs = 500;
 const connectAgainMs = 200;
-/** P2: what its calls may take after "close", and then the clients. */
-const closeMsMax = 8_000;
+/** P2: longer than any call may wait for its answer. */
+const closeMsMax = 15_000;
 const exitCodes = { closed: 0, late: 3, alone: 4 } as const;
 
 const options = JSON.parse(process.argv[2] ?? "") as WorkerOptions;
@@ -55,7 +55,13 @@ writer.note("started", { timeoutMs, hastyTimeoutMs, sessionTtlMs, pid: process.p
 const counting = setInterval(() => tell({ kind: "counts", counts }), countsEveryMs);
 closing.signal.addEventListener("abort", () => {
   writer.note("closing");
-  setTimeout(() => end("late"), closeMsMax).unref();
+  setTimeout(() => {
+    const left = playing.filter(({ state }) => !state.isOver).map(({ name }) => name);
+    complain(
+      `did not end within ${closeMsMax} ms; still at work: ${left.join(", ") || "a client's close"}`,
+    );
+    end("late");
+  }, closeMsMax).unref();
 });
 
 const roles = options.roles.map(({ workload, role, rate }) => {
@@ -65,25 +71,29 @@ const roles = options.roles.map(({ workload, role, rate }) => {
 });
 const patient = roles.some(({ role }) => role.hasty !== true) ? connected(timeoutMs) : undefined;
 const hasty = roles.some(({ role }) => role.hasty === true) ? connected(hastyTimeoutMs) : undefined;
-const playing = roles.map(({ role, rate, name }) => ({ role, done: play(role, rate, name) }));
+const playing = roles.map(({ role, rate, name }) => {
+  const state = { isOver: false };
+  const done = play(role, rate, name).finally(() => (state.isOver = true));
+  return { role, name, done, state };
+});
 await Promise.all(playing.filter(({ role }) => role.produces).map(({ done }) => done));
 tell({ kind: "stopped" });
 await Promise.all(playing.map(({ done }) => done));
 // Without a role that consumes there is nothing left to do, and yet it is the controller that says when.
-if (!closing.signal.aborted)
-  await new Promise((resolve) => closing.signal.addEventListener("abort", resolve));
+await fired(closing.signal);
 await Promise.all([closed(patient), closed(hasty)]);
 end("closed");
 
 async function play(role: RoleOf, rate: number, name: string): Promise<void> {
-  const calls = await (role.hasty === true ? hasty : patient);
+  const ends = role.produces ? stopping.signal : closing.signal;
+  const calls = await Promise.race([role.hasty === true ? hasty : patient, fired(ends)]);
   if (calls === undefined) return;
   try {
     await role.run({
       calls,
       rate,
       random: randomFrom(`${options.seed}:${options.process}:${name}`),
-      ends: role.produces ? stopping.signal : closing.signal,
+      ends,
       slot: options.slot,
       historyBefore: options.historyBefore,
       database,
@@ -115,6 +125,13 @@ async function connected(forMs: number): Promise<Calls | undefined> {
 async function closed(connecting: Promise<Calls | undefined> | undefined): Promise<void> {
   const client: Client | undefined = (await connecting)?.client;
   await client?.close();
+}
+
+function fired(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
 }
 
 function database(write: Write): Promise<Written> {
