@@ -1,23 +1,37 @@
 // Real processes through our proxies: cuts are felt by nodes and clients, and the cluster comes out of them.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connect, type Client } from "../../client/index.ts";
-import type { End } from "../../jepsen-like/net/contract.ts";
 import { RealCluster } from "../../jepsen-like/cluster/cluster.ts";
-import { openProxies, type ProxyNetwork } from "../../jepsen-like/net/proxies.ts";
+import {
+  flipBit,
+  keepCopy,
+  restoreCopy,
+  truncate,
+  wipe,
+} from "../../jepsen-like/cluster/surgery.ts";
+import type { End, Network } from "../../jepsen-like/net/contract.ts";
+import { openNamespaces, probeNamespaces } from "../../jepsen-like/net/namespaces.ts";
+import { openProxies } from "../../jepsen-like/net/proxies.ts";
+import { randomFrom } from "../../jepsen-like/nemesis/random.ts";
 import { until } from "./support.ts";
 
 let directory: string;
-let network: ProxyNetwork;
+let network: Network;
 let cluster: RealCluster;
 let client: Client;
 
-beforeEach(async () => {
+beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "raftq-jepsen-"));
-  network = await openProxies({ nodes: 3 });
+});
+
+async function begin(on: Network): Promise<void> {
+  network = on;
   cluster = await RealCluster.start({
     directory,
     network,
@@ -25,7 +39,7 @@ beforeEach(async () => {
   });
   client = await connect({ endpoints: cluster.endpoints, timeoutMs: 60_000 });
   await client.createQueue("q");
-});
+}
 
 afterEach(async () => {
   await client.close().catch(() => undefined);
@@ -59,6 +73,7 @@ async function agree(): Promise<void> {
 const send = (n: number): Promise<unknown> => client.queue<number>("q").enqueue(n, { key: "k" });
 
 test("a leader that is cut off is replaced and clients are served on; it comes back when the cut is healed", async () => {
+  await begin(await openProxies());
   await send(1);
   const old = await leaderNow();
   const before = await cluster.observe(old);
@@ -78,6 +93,7 @@ test("a leader that is cut off is replaced and clients are served on; it comes b
 });
 
 test("a cut between nodes alone leaves clients at a leader that cannot answer, until another one leads", async () => {
+  await begin(await openProxies());
   const old = await leaderNow();
   isolate(old, ...cluster.nodeIds);
   await send(1);
@@ -87,6 +103,7 @@ test("a cut between nodes alone leaves clients at a leader that cannot answer, u
 });
 
 test("killed, stopped and paused nodes go and come back; an end by itself is a death", async () => {
+  await begin(await openProxies());
   const leader = await leaderNow();
   const [follower, other] = cluster.nodeIds.filter((id) => id !== leader);
   cluster.pause(follower!);
@@ -111,6 +128,7 @@ test("killed, stopped and paused nodes go and come back; an end by itself is a d
 });
 
 test("nodes join and leave, leadership is handed over, and a new node is cut off like the others", async () => {
+  await begin(await openProxies());
   await send(1);
   const added = await cluster.add();
   expect(added).toBe(4);
@@ -134,18 +152,32 @@ test("nodes join and leave, leadership is handed over, and a new node is cut off
   expect(cluster.deaths).toEqual([]);
 });
 
-test("a start that fails says so: a wiped node is refused under its old number", async () => {
+test("a node whose disk was harmed does not serve, a copy of its disk does, and a wiped one is refused", async () => {
+  await begin(await openProxies());
   const victim = (await leaderNow()) === 1 ? 2 : 1;
-  await send(1);
+  for (let n = 0; n < 20; n++) await send(n);
+  await cluster.stop(victim);
+  const copy = join(directory, "copy");
+  keepCopy(cluster, victim, copy);
+  flipBit(cluster, victim, "identity", randomFrom(1));
+  expect(await cluster.start(victim)).toBe(false);
+  expect(cluster.deaths.at(-1)?.lastLines.join("")).toContain("identity");
+
+  restoreCopy(cluster, victim, copy);
+  expect(await cluster.start(victim)).toBe(true);
+  await agree();
   await cluster.kill(victim);
-  rmSync(cluster.dataDirectory(victim), { recursive: true });
-  const answered = await cluster.start(victim);
-  if (answered) await until("it has ended", () => !cluster.isRunning(victim));
-  expect(cluster.deaths).toHaveLength(1);
-  expect(readFileSync(cluster.logFile(victim), "utf8")).toContain("disk");
+  truncate(cluster, victim, "segment", "all", randomFrom(1));
+  expect(await cluster.start(victim)).toBe(false);
+
+  wipe(cluster, victim);
+  if (await cluster.start(victim)) await until("it has ended", () => !cluster.isRunning(victim));
+  expect(cluster.deaths.map(({ nodeId }) => nodeId)).toEqual([victim, victim, victim]);
+  await send(20);
 });
 
 test("a launcher wraps the command; signals reach the server inside", async () => {
+  await begin(await openProxies());
   const [id] = cluster.nodeIds;
   await cluster.kill(id!);
   cluster.setLauncher((_, { file, args, env }) => ({
@@ -161,4 +193,55 @@ test("a launcher wraps the command; signals reach the server inside", async () =
   expect(await cluster.start(id!)).toBe(true);
   await cluster.kill(id!);
   expect(cluster.deaths).toEqual([]);
+});
+
+const whyNot = await probeNamespaces();
+
+test.skipIf(whyNot !== undefined)(
+  "in namespaces: packets of the leader are dropped, one way",
+  async () => {
+    await begin(await openNamespaces());
+    const old = await leaderNow();
+    await send(1);
+    for (const id of cluster.nodeIds) if (id !== old) network.set(old, id, { blackHole: true });
+    await until("another one leads", async () => (await leaderNow()) !== old);
+    expect(network.disturbed).toBeGreaterThan(0);
+    await send(2);
+    network.heal();
+    await agree();
+    await cluster.kill(await leaderNow());
+    await send(3);
+    expect(cluster.deaths).toEqual([]);
+  },
+);
+
+test("no node outlives a parent that is killed (PR1)", async () => {
+  await begin(await openProxies());
+  const at = (path: string): string =>
+    new URL(`../../dist/jepsen-like/${path}`, import.meta.url).href;
+  const parent = spawn(
+    process.execPath,
+    [
+      ...["--input-type=module", "-e"],
+      `import { RealCluster } from "${at("cluster/cluster.js")}";
+       import { openProxies } from "${at("net/proxies.js")}";
+       const options = { directory: process.argv[1], nodes: 1, network: await openProxies({ nodes: 1 }) };
+       const cluster = await RealCluster.start(options);
+       console.log(cluster.pid(1));`,
+      join(directory, "orphan"),
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  const runs = (): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  expect(runs()).toBe(true);
+  parent.kill("SIGKILL");
+  await until("it has ended", () => !runs());
 });
