@@ -57,6 +57,11 @@ function trimmed(value: number): string {
   return value >= 1_000 ? count(value) : String(Number(value.toPrecision(3)));
 }
 
+/** "2026-11-21T15:30:00.123Z" → "2026-11-21 15:30:00 UTC"; what is no such date stays as it is. */
+export function dated(iso: string): string {
+  return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/, "$1 $2 UTC");
+}
+
 /** For coordinates: at most two decimals. */
 export function coordinate(value: number): number {
   return Math.round(value * 100) / 100;

@@ -1,7 +1,7 @@
 // The top of the page: the verdict, at one glance; why; and the figures that one asks for next.
 
 import type { RunData } from "./data.ts";
-import { count, counted, duration, percent } from "./format.ts";
+import { count, counted, dated, duration, moment, percent } from "./format.ts";
 import { longest, type Gap } from "./gaps.ts";
 import { cut, markup, type Markup } from "./markup.ts";
 import { outcomeOf } from "./series.ts";
@@ -17,11 +17,11 @@ const reasonsMax = 40;
 export function head(data: RunData, span: Span, gaps: readonly Gap[]): Markup {
   const { overall, facts } = data;
   return markup`<header class="${overall.result.toLowerCase()}">
-<p class="run">raftq ${facts.version} · seed ${facts.seed} · ${counted(facts.nodes, "node")} · ${duration(span.to - span.from)} · ${facts.date}</p>
+<p class="run">raftq ${facts.version} · seed ${facts.seed} · ${counted(facts.nodes, "node")} · ${duration(span.to - span.from)} · ${dated(facts.date)}</p>
 <h1>${overall.result}</h1>
 <p class="meaning">${meanings[overall.result]}</p>
 <ul class="reasons">${overall.reasons.slice(0, reasonsMax).map((reason) => markup`<li>${cut(reason)}</li>`)}</ul>
-<dl class="figures">${figures(data, gaps).map(({ name, value, note }) => markup`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`)}</dl>
+<dl class="figures">${figures(data, span, gaps).map(({ name, value, note }) => markup`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`)}</dl>
 <p class="repeat"><span>To repeat it</span><code>${facts.command}</code></p>
 </header>
 `;
@@ -33,7 +33,7 @@ interface Figure {
   readonly note: string;
 }
 
-function figures(data: RunData, gaps: readonly Gap[]): Figure[] {
+function figures(data: RunData, span: Span, gaps: readonly Gap[]): Figure[] {
   const { calls, delivered } = data.history;
   const of = { ok: 0, fail: 0, unknown: 0 };
   for (const call of calls) of[outcomeOf(call)] += 1;
@@ -65,7 +65,10 @@ function figures(data: RunData, gaps: readonly Gap[]): Figure[] {
     {
       name: "Longest gap of service",
       value: most === undefined ? "none" : duration(most.to - most.from),
-      note: gaps.length === 0 ? "" : `${counted(gaps.length, "gap")}, ${duration(down)} together`,
+      note:
+        most === undefined
+          ? ""
+          : `at ${moment(most.from - span.from, 0)}; ${counted(gaps.length, "gap")}, ${duration(down)} together`,
     },
     {
       name: "Faults with effect",

@@ -99,7 +99,10 @@ function shapesOf(
   const enqueues = message.enqueues
     .slice(0, triesMax)
     .map((trial) => enqueueShape(trial, top + rowPx / 2, view, span));
-  const held = holds.map((hold, at) => holdShape(hold, top + (at + 0.5) * rowPx, view, span));
+  const answers = message.enqueues.flatMap(({ told }) => (told === undefined ? [] : [told]));
+  const held = holds.map((hold, at) =>
+    holdShape(hold, top + (at + 0.5) * rowPx, at === 0 ? answers : [], view, span),
+  );
   const edge = markup`<line class="level" x1="0" x2="100%" y1="${top}" y2="${top}"/>`;
   return {
     drawn: markup`${edge}${enqueues}${held.map(({ drawn }) => drawn)}
@@ -120,8 +123,14 @@ function enqueueShape(trial: Trial, y: number, view: View, span: Span): Markup {
   return markup`<g class="enqueue"><title>${title}</title><line class="trial ${outcome}" x1="${from}%" x2="${to}%" y1="${y}" y2="${y}"/>${ring}</g>`;
 }
 
-/** The lease as a bar, up to its settlement or its end; then who had it, under which token, and how it ended. */
-function holdShape({ delivery, settlements }: Hold, y: number, view: View, span: Span): Shapes {
+/** The lease as a bar, up to its settlement or its end; beside it, and beside the rings of the enqueues just before it, who had it, under which token, and how it ended. */
+function holdShape(
+  { delivery, settlements }: Hold,
+  y: number,
+  rings: readonly number[],
+  view: View,
+  span: Span,
+): Shapes {
   const settled = settlements.find(({ outcome }) => outcome === "ok");
   const last = settlements.at(-1);
   const dots = settlements.slice(-triesMax).map(({ f, asked, told, outcome, detail }) => {
@@ -142,7 +151,8 @@ function holdShape({ delivery, settlements }: Hold, y: number, view: View, span:
   const token = delivery?.token ?? last?.token ?? 0;
   const how = last === undefined ? "" : ` · ${ending(last)}`;
   const label = `${process} · token ${token}${how}`;
-  const labels = labelled(label, across(view, Math.min(end, view.to)), left, y);
+  const ring = rings.map((time) => across(view, time)).find((at) => at < left && at > left - 3);
+  const labels = labelled(label, across(view, Math.min(end, view.to)), ring ?? left, y);
   return { drawn: markup`${bar}${dots}`, labels };
 }
 

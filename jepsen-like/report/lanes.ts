@@ -12,9 +12,9 @@ import { across, type Span } from "./span.ts";
 const drawnMax = 1_500;
 const rowPx = 19;
 const footPx = 9;
-/** Hundredths of the width that a name takes, and how many rows a lane may have for the names' sake. */
-const nameRoom = 8;
-const rowsForNamesMax = 2;
+/** Hundredths of the width that a name takes, by its length; in a lane with more faults than `namedMax` names show when enlarged. */
+const nameRoom = ({ fault }: Injected): number => 1.5 + 0.65 * fault.length;
+const namedMax = 30;
 
 type Kind = Fault["kind"] | "other";
 
@@ -67,12 +67,15 @@ interface Place {
 function packed(faults: readonly Injected[], span: Span): Place[] {
   const rows: Place[][] = [];
   const places: Place[] = [];
+  const rowsForNamesMax = faults.length <= namedMax ? 2 : 0;
   for (const fault of faults.toSorted((a, b) => a.from - b.from)) {
     const left = across(span, fault.from);
     const width = across(span, fault.to) - left;
-    const behind = (room: number) => (row: readonly Place[]) =>
-      row.every((place) => place.left + Math.max(place.width, room) <= left);
-    const roomy = rows.findIndex(behind(nameRoom));
+    const behind = (share: 0 | 1) => (row: readonly Place[]) =>
+      row.every(
+        (place) => place.left + Math.max(place.width, share * nameRoom(place.fault)) <= left,
+      );
+    const roomy = rows.findIndex(behind(1));
     const free = roomy !== -1 || rows.length < rowsForNamesMax ? roomy : rows.findIndex(behind(0));
     const row = free === -1 ? rows.length : free;
     const last = rows[row]?.at(-1);
@@ -90,7 +93,8 @@ function bar(data: RunData, span: Span, { fault, row, left, width, room }: Place
   const seen = fault.observed === undefined ? "no visible effect" : cut(fault.observed, 80);
   const title = `${fault.fault}: ${cut(fault.what, 80)}\n${moment(fault.from - span.from, 1)}, for ${duration(fault.to - fault.from)}\nobserved: ${seen}`;
   const inside = width > room / 2;
-  const classes = `bar ${kindOf(data, fault.fault)}${unseen ? " unseen" : ""}${inside ? " inside" : ""}`;
+  const size = Math.min(4, Math.ceil(fault.fault.length / 6));
+  const classes = `bar ${kindOf(data, fault.fault)}${unseen ? " unseen" : ""}${inside ? " inside" : ""} size${size}`;
   const share = coordinate((width / Math.max(room, 0.01)) * 100);
   return markup`<div class="${classes}" style="left:${left}%;width:${room}%;top:${row * rowPx + 2}px" title="${title}"><i style="width:${Math.min(share, 100)}%"></i><b>${fault.fault}</b></div>
 `;

@@ -1,7 +1,7 @@
 // The cluster's own side: who led and what the change cost, which processes ended by themselves, what the nodes' states were in the end.
 
 import type { RunData } from "./data.ts";
-import { count, counted, duration, moment } from "./format.ts";
+import { count, counted, dated, duration, moment } from "./format.ts";
 import { gapAt, gapUsMin, type Gap } from "./gaps.ts";
 import { cut, markup, type Markup } from "./markup.ts";
 import type { Span } from "./span.ts";
@@ -77,7 +77,7 @@ export function about({ facts }: RunData): Markup {
     { name: "Version", value: facts.version },
     { name: "Nodes", value: String(facts.nodes) },
     { name: "Asked for", value: `${facts.minutes} min` },
-    { name: "Begun", value: facts.date },
+    { name: "Begun", value: dated(facts.date) },
     ...facts.host.slice(0, 40),
   ];
   return markup`<section id="about"><h2>About the run</h2>

@@ -63,7 +63,9 @@ export const script = `
   };
   run.classList.add("live");
   run.addEventListener("pointermove", (event) => {
-    if (!event.target.closest(".plot") && dragged === undefined) return hide();
+    const box = plots[0].getBoundingClientRect();
+    const inside = event.target.closest(".strips") && event.clientX >= box.left && event.clientX <= box.right;
+    if (!inside && dragged === undefined) return hide();
     const share = shareAt(event);
     say(share);
     reading.style.display = "block";

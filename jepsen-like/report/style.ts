@@ -60,14 +60,14 @@ h1{font-size:52px;line-height:1.1;letter-spacing:-.01em;margin:10px 0 2px}
 .rule{position:absolute;top:0;bottom:0;border-left:1px solid var(--line)}
 .layer .gap{position:absolute;top:0;bottom:0;min-width:1px;background:var(--gap);opacity:.6}
 .lanes .plot{border-top:1px solid var(--line)}
-.axis .strip,.lanes .strip{margin-top:0}.axis .strip{margin-top:4px}.axis .plot{border:0;overflow:visible;clip-path:inset(0 -30px 0 -20px)}
+.axis .strip,.lanes .strip{margin-top:0}.axis .strip{margin-top:4px}.axis .plot{border:0;overflow:visible;clip-path:inset(0 -26px)}
 .tick{position:absolute;top:2px;transform:translateX(-50%);font-size:11.5px;color:var(--soft);white-space:nowrap}
-.strip .fine{display:none}.zoomed .strip .fine{display:block}
+.strip .fine,.layer .brief{display:none}.zoomed .strip .fine,.zoomed .layer .brief{display:block}
 .bar{position:absolute;height:15px;display:flex;container-type:inline-size}
 .bar i{flex:none;min-width:2px;border-radius:2px;background:var(--kind)}
 .bar b{font-weight:400;font-size:11px;line-height:15px;padding:0 4px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;min-width:0}
 .bar.inside b{position:absolute;left:0;max-width:100%;color:#fff}
-@container (max-width:44px){.bar b{display:none}}
+@container (max-width:44px){.size1 b{display:none}}@container (max-width:80px){.size2 b{display:none}}@container (max-width:116px){.size3 b{display:none}}@container (max-width:152px){.size4 b{display:none}}
 .bar.unseen i{background:none;border:1px dashed var(--kind)}
 .bar.unseen.inside b{color:var(--ink)}
 .layer .leads{position:absolute;bottom:2px;height:3px;background:var(--ink);min-width:1px}
@@ -115,6 +115,7 @@ circle.full.ok{fill:var(--okink)}circle.full.fail{fill:var(--fail)}circle.full.u
 .grant{fill:var(--ink)}
 .swatch.lease{background:var(--ok);opacity:.6}.swatch.again{background:var(--fail);opacity:.6}
 .swatch.finding{width:0;height:12px;border-left:2px dashed var(--bad);background:none;border-radius:0;vertical-align:-2px}
+.cross{color:var(--bad);font-weight:700;margin-right:6px;font-style:normal}
 .ring,.dot{display:inline-block;width:9px;height:9px;border-radius:50%;border:1.6px solid var(--okink);margin-right:6px}
 .dot{background:var(--okink)}
 .scripted{display:none}.live .scripted{display:inline}
@@ -133,7 +134,7 @@ h1{font-size:40px}.meaning{font-size:17px}h2{margin-top:40px}
 .lanes .name{margin:3px 0 1px;font-size:12px;color:var(--soft)}
 .odd{display:none}
 .stacks thead{display:none}.stacks tr,.stacks td{display:block;width:auto}.stacks td{border:0;padding:1px 0}.stacks tr{border-top:1px solid var(--line);padding:7px 0;display:block}
-table{font-size:12.5px}th,td{padding-right:9px}
+table{font-size:12px}th,td{padding-right:8px}section,details{overflow-x:auto}details table{min-width:560px}
 .messages{grid-template-columns:92px minmax(0,1fr);font-size:11px}.message small{min-width:1.6em;margin-right:3px}}
 @media print{main{max-width:none;padding:0}.bar,.swatch,.layer{print-color-adjust:exact}}
 `;

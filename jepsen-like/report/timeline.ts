@@ -2,7 +2,7 @@
 
 import { charts } from "./charts.ts";
 import type { RunData } from "./data.ts";
-import { counted, duration } from "./format.ts";
+import { coordinate, counted, duration } from "./format.ts";
 import { gapUsMin, type Gap } from "./gaps.ts";
 import { drawnOf, kindOf, lanes } from "./lanes.ts";
 import { markup, trusted, type Markup } from "./markup.ts";
@@ -10,6 +10,8 @@ import { key, strip } from "./plot.ts";
 import { across, ticksOf, type Span, type Tick } from "./span.ts";
 
 const gapsDrawnMax = 500;
+/** Of the width, in hundredths: narrower ones would be a grey all over a long run; they show when it is enlarged. */
+const briefBelow = 0.1;
 const ticksShown = 8;
 /** Shown when the script has zoomed in. */
 const fineTicks = 64;
@@ -18,7 +20,7 @@ export function timeline(data: RunData, span: Span, gaps: readonly Gap[]): Marku
   const background = backgroundOf(span, gaps);
   const { strips, outcomes, latencies } = charts(data.history, span, background);
   const kinds = [...new Set(data.injected.map(({ fault }) => kindOf(data, fault)))].toSorted();
-  const legend = markup`${kinds.map((kind) => key(kind, kind))}${key("unseen", "no visible effect")}${key("leads", "leads")}${key("gap", `no call succeeded for ${duration(gapUsMin)} or longer`)}`;
+  const legend = markup`${kinds.map((kind) => key(kind, kind))}${key("unseen", "no visible effect")}${key("leads", "leads")}${key("gap", `no call succeeded for ${duration(gapUsMin)} or longer`)}${data.deaths.length > 0 ? markup`<span class="key"><i class="cross">×</i>a process ended by itself</span>` : undefined}`;
   const beyond = data.injected.length - drawnOf(data).length;
   return markup`<section id="run"><h2>What happened when</h2>
 <p class="legend">${legend}</p>
@@ -47,7 +49,8 @@ function backgroundOf(span: Span, gaps: readonly Gap[]): Markup {
     .slice(0, gapsDrawnMax)
     .map(({ from, to }) => {
       const left = across(span, from);
-      return markup`<i class="gap" style="left:${left}%;width:${across(span, to) - left}%"></i>`;
+      const width = coordinate(across(span, to) - left);
+      return markup`<i class="gap${width < briefBelow ? " brief" : ""}" style="left:${left}%;width:${width}%"></i>`;
     });
   return markup`${bands}${lines}`;
 }
