@@ -123,8 +123,7 @@ class Translation {
   #taken(message: Message, at: number, enqueued: number): { inv: number; ret: number } | undefined {
     const acked = certain(message, "ack");
     const latest = this.#view.end + 1;
-    if (acked !== undefined)
-      return { inv: acked.effect.inv, ret: Math.min(acked.effect.ret, latest) };
+    if (acked !== undefined) return { inv: acked.inv, ret: Math.min(acked.ret, latest) };
     if (isThere(this.#view, message)) return undefined;
     const newest = message.deliveries.at(-1)?.token;
     const possible = message.settlings.filter(({ effect }) => effect.outcome !== "fail");

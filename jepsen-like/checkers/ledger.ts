@@ -63,7 +63,9 @@ function transactionOf(message: Message, findings: Findings): Transaction[] {
     });
     return [];
   }
-  return [{ message, keySeq, amount, balance, token: certain(message, "ack")?.lease.token }];
+  return [
+    { message, keySeq, amount, balance, token: certain(message, "ack")?.settling.lease.token },
+  ];
 }
 
 class Account {

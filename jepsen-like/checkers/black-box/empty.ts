@@ -79,7 +79,7 @@ function settledAt(view: View): Map<string, number> {
     const line = lineOf(view, message.queue, keyOf(message));
     const acked = certain(message, "ack");
     if (line !== undefined && acked !== undefined)
-      settled.set(`${line}/${keySeqOf(message) ?? 0}`, acked.effect.ret);
+      settled.set(`${line}/${keySeqOf(message) ?? 0}`, acked.ret);
   }
   return settled;
 }

@@ -1,7 +1,8 @@
 // Q4: a message is leased to one at a time. When it comes again, the lease before had an end that one can name.
 //   G1. `deliveries` counts the grants of a message: when it is greater by one, no grant was between, and the later delivery says why
 //       the earlier lease had ended. That must be so by what the clients did: somebody asked for a nack or a release of that very
-//       lease by then; or it can have expired; or its holder is not heard of any more, or knows that it lost its leases.
+//       lease by then; or it can have expired; or its holder was leaving, got no answer any more to what consumers ask, or was told that
+//       its session, or this lease, was lost: a client asks nothing in a new session before it has said so.
 //   G2. `attempts` grows by one with a nack or an expired lease, and with nothing else (P7: never by a change of the leader).
 //   G3. A lease begins no earlier than its message was enqueued, than the lease before it ended, and, in a line, than the message
 //       before it was settled, than the receive was asked for that brought it. Its arrival says nothing: it may have been under way for long, or its reader stood still.
@@ -11,7 +12,7 @@
 //   Assumes: max_in_flight_per_key is 1; nobody resolves parked messages or redrives dead letters.
 
 import type { Check } from "../contract.ts";
-import type { Delivered } from "../../history/record.ts";
+import type { Delivered, Noted } from "../../history/record.ts";
 import { countBelow } from "../../check/ticks.ts";
 import { counted, Findings } from "./findings.ts";
 import { grouped } from "./sweep.ts";
@@ -29,8 +30,6 @@ import {
 } from "./view.ts";
 
 const newLeaderUs = 2_000_000;
-/** Longer than a process needs to be told that its session had ended. */
-const newsUs = 60_000_000;
 
 export const oneLease: Check = (evidence) => {
   const view = viewOf(evidence);
@@ -77,7 +76,7 @@ class Leases {
       before = delivery;
     }
     const acked = certain(message, "ack");
-    return Math.max(begins, acked?.effect.inv ?? -Infinity);
+    return Math.max(begins, acked?.inv ?? -Infinity);
   }
 
   #first({ deliveries, attempts, redelivery, time, process }: Delivered): void {
@@ -149,7 +148,7 @@ class Leases {
         };
       }
       case "session-ended":
-        return this.#lives.mayHaveLost(before.process, before.time, now.time)
+        return this.#lives.mayHaveLost(before, began, now.time)
           ? { ends: began }
           : { ends: began, wrong: `${before.process} went on, and knew nothing of it` };
       case "":
@@ -180,33 +179,27 @@ class Leases {
 /** What is known of the processes, and of who led. */
 class Lives {
   readonly #leaving = new Map<string, number>();
-  /** When a process was told of something that went wrong, ascending. */
-  readonly #troubles = new Map<string, number[]>();
-  /** The last call that was begun and then answered. */
+  /** When a process was told last that it had lost its session; and the leases that it was told to have lost. */
+  readonly #sessionLost = new Map<string, number>();
+  readonly #leaseLost = new Set<string>();
+  /** The last call of a consumer that was begun and then answered. */
   readonly #lastHeard = new Map<string, number>();
   readonly #leaders: readonly number[];
 
   constructor(view: View) {
     const attached = new Map<string, number>();
-    for (const [process, notes] of view.notes)
+    for (const notes of view.notes.values())
       for (const note of notes) {
-        const { time, detail } = note;
-        const what: string = note.what;
-        if (what === "closing" || what === "ended") {
-          this.#leaving.set(process, Math.min(time, this.#leaving.get(process) ?? Infinity));
-        } else if (what === "lease-lost" || what === "session-lost") this.#trouble(process, time);
-        else if (what === "attached") {
-          // One leader is one term; where no term is told, every attachment may be another leader's.
-          const name = detail?.["term"] === undefined ? `${process} ${time}` : `${detail["term"]}`;
-          attached.set(name, Math.min(time, attached.get(name) ?? Infinity));
-        }
+        this.#hear(note);
+        if (note.what !== "attached") continue;
+        // One leader is one term; where no term is told, every attachment may be another leader's.
+        const term = note.detail?.["term"];
+        const name = term === undefined ? `${note.process} ${note.time}` : `${term}`;
+        attached.set(name, Math.min(note.time, attached.get(name) ?? Infinity));
       }
-    for (const { process, outcome, inv, ret, call } of view.effects) {
-      if (outcome === "ok" && call.told !== undefined)
+    for (const { process, inv, call } of view.effects)
+      if (call.told?.type === "ok" && ofConsumers.has(call.asked.f))
         this.#lastHeard.set(process, Math.max(inv, this.#lastHeard.get(process) ?? -Infinity));
-      else this.#trouble(process, call.told?.time ?? Math.min(ret, inv));
-    }
-    for (const times of this.#troubles.values()) times.sort((a, b) => a - b);
     this.#leaders = [...attached.values()].sort((a, b) => a - b);
   }
 
@@ -214,21 +207,39 @@ class Lives {
     return (this.#leaving.get(process) ?? Infinity) <= by;
   }
 
-  /** Its session may have ended between: it was leaving, or was told of trouble, or never got an answer afterwards. */
-  mayHaveLost(process: string, from: number, by: number): boolean {
-    if (this.isLeaving(process, by)) return true;
-    if ((this.#lastHeard.get(process) ?? -Infinity) <= by) return true;
-    const troubles = this.#troubles.get(process) ?? [];
-    return countBelow(troubles, by + newsUs) > countBelow(troubles, from);
+  /** The session that held this lease may have ended between. */
+  mayHaveLost({ process, queue, token }: Delivered, from: number, by: number): boolean {
+    return (
+      this.isLeaving(process, by) ||
+      (this.#lastHeard.get(process) ?? -Infinity) <= by ||
+      (this.#sessionLost.get(process) ?? -Infinity) >= from ||
+      this.#leaseLost.has(`${process}/${queue}/${token}`)
+    );
   }
 
   leadersBetween(from: number, to: number): number {
     return countBelow(this.#leaders, to + 1) - countBelow(this.#leaders, from);
   }
 
-  #trouble(process: string, time: number): void {
-    const known = this.#troubles.get(process);
-    if (known === undefined) this.#troubles.set(process, [time]);
-    else known.push(time);
+  #hear({ process, time, what, detail }: Noted): void {
+    switch (what) {
+      case "closing":
+      case "ended":
+        this.#leaving.set(process, Math.min(time, this.#leaving.get(process) ?? Infinity));
+        return;
+      case "session-lost":
+        this.#sessionLost.set(process, Math.max(time, this.#sessionLost.get(process) ?? -Infinity));
+        return;
+      case "lease-lost":
+        this.#leaseLost.add(`${process}/${detail?.["queue"]}/${detail?.["token"]}`);
+        return;
+      case "started":
+      case "attached":
+        return;
+    }
   }
 }
+
+const ofConsumers: ReadonlySet<string> = new Set([
+  ...["ack", "nack", "reject", "release", "commit", "receive"],
+]);

@@ -3,9 +3,8 @@
 //   - some ack of it may have taken effect (also one without an answer);
 //   - it was still there when the queue was browsed last, after its enqueue had been answered;
 //   - it moved to the dead-letter queue, and there the same is true of it;
-//   - the queue discards what failed, and somebody had it.
-//   Assumes: queues are looked at (browse) at the end; messages do not expire, nobody purges, cancels or skips; what was discarded
-//   had been granted at least once to a process that wrote it down.
+//   - the queue discards what failed for good, as its owner wrote: nothing can be said of it then.
+//   Assumes: queues are looked at (browse) at the end; messages do not expire, nobody purges, cancels or skips.
 
 import type { Check, DeclaredQueue } from "../contract.ts";
 import { counted, Findings } from "./findings.ts";
@@ -57,7 +56,7 @@ function fateOf(view: View, message: Message, since: number): Fate {
   const last = view.lastBrowse.get(message.queue);
   const moved = queue === undefined ? undefined : fateAsLetter(view, queue, message, last?.ret);
   if (moved === "settled" || moved === "there") return moved;
-  if (queue?.onExhausted === "DISCARD" && message.deliveries.length > 0) return "settled";
+  if (queue?.onExhausted === "DISCARD") return "settled";
   if (last === undefined || last.inv < since) return "untold";
   return moved ?? "lost";
 }

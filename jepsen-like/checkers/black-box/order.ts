@@ -218,7 +218,7 @@ function itemOf(view: View, message: Message, inv: number, ret: number): Item {
     ...{ inv, ret, message, firstTime },
     firstToken: deliveries[0]?.token ?? Infinity,
     lastToken: deliveries.at(-1)?.token ?? -Infinity,
-    leaves: isThere(view, message) ? Infinity : (acked?.effect.inv ?? -Infinity),
+    leaves: isThere(view, message) ? Infinity : (acked?.inv ?? -Infinity),
   };
 }
 

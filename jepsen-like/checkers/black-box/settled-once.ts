@@ -75,11 +75,11 @@ function hadAsked({ settlings }: Message, one: Settling): boolean {
 function lookForGhost(view: View, message: Message, findings: Findings): void {
   const acked = certain(message, "ack");
   if (acked === undefined) return;
-  const ghost = message.sightings.find(({ browse }) => browse.inv > acked.effect.ret);
+  const ghost = message.sightings.find(({ browse }) => browse.inv > acked.ret);
   if (ghost === undefined) return;
   findings.add({
-    what: `Acked and still there: ${nameOf(message)}, by ${told(view, acked)}, was seen in its queue (${ghost.state}) at ${view.at(ghost.browse.ret)}.`,
-    ...where(acked, [acked.effect.ret, ghost.browse.inv]),
+    what: `Acked and still there: ${nameOf(message)}, by ${told(view, acked.settling)}, was seen in its queue (${ghost.state}) at ${view.at(ghost.browse.ret)}.`,
+    ...where(acked.settling, [acked.ret, ghost.browse.inv]),
   });
 }
 

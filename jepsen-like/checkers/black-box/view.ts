@@ -51,11 +51,6 @@ export interface Message {
   readonly sightings: Sighting[];
 }
 
-/** A delivery; `op`: of the receive that it answers. */
-export interface Came extends Delivered {
-  readonly op?: number;
-}
-
 export interface View {
   /** The first time of all. */
   readonly start: number;
@@ -70,7 +65,7 @@ export interface View {
   readonly sources: ReadonlyMap<string, readonly DeclaredQueue[]>;
   readonly notes: ReadonlyMap<string, readonly Noted[]>;
   /** The call that brought it; undefined: it came by a stream. */
-  readonly receiveOf: (delivery: Came) => Effect | undefined;
+  readonly receiveOf: (delivery: Delivered) => Effect | undefined;
   /** A time as a reader wants it: seconds from the start. */
   readonly at: (time: number) => string;
 }
@@ -119,14 +114,32 @@ export function enqueueOf({ attempts }: Message): { inv: number; ret: number } |
   return inv === Infinity ? undefined : { inv, ret };
 }
 
+/** A settlement that took effect, and when: between these. */
+export interface Certain {
+  readonly settling: Settling;
+  readonly inv: number;
+  readonly ret: number;
+}
+
 /** The settlement of this kind that certainly took effect, the first one asked for. */
-export function certain(message: Message, f: Settling["f"]): Settling | undefined {
-  let found: Settling | undefined;
-  for (const one of message.settlings) {
-    if (one.f !== f || one.effect.outcome !== "ok") continue;
-    if (found === undefined || one.effect.inv < found.effect.inv) found = one;
+export function certain(message: Message, f: Settling["f"]): Certain | undefined {
+  let found: Certain | undefined;
+  for (const settling of message.settlings) {
+    if (settling.f !== f || settling.effect.outcome !== "ok") continue;
+    const { ret } = settling.effect;
+    const inv = settling.already ? firstAsked(message, settling) : settling.effect.inv;
+    if (found === undefined || inv < found.inv) found = { settling, inv, ret };
   }
   return found;
+}
+
+/** It was some call before, with this very lease, that took effect: nobody knows which. */
+function firstAsked({ settlings }: Message, { f, lease, effect }: Settling): number {
+  let first = effect.inv;
+  for (const one of settlings)
+    if (one.f === f && one.lease.token === lease.token && one.effect.outcome !== "fail")
+      first = Math.min(first, one.effect.inv);
+  return first;
 }
 
 /** Some settlement of this kind may have taken effect. */
