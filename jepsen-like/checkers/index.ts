@@ -4,10 +4,11 @@ import { blackBox } from "./black-box/index.ts";
 import type { Check, Evidence, Verdict } from "./contract.ts";
 import { fifo } from "./fifo.ts";
 import { ledger } from "./ledger.ts";
+import { witness } from "./witness/check.ts";
 
-const checks: readonly Check[] = [...blackBox, fifo, ledger];
+const checks: readonly Check[] = [witness, ...blackBox, fifo, ledger];
 
-/** All verdicts, in a fixed order. A check that throws is inconclusive: it did not look. */
+/** All verdicts, in a fixed order. */
 export function check(evidence: Evidence): Verdict[] {
   return checks.flatMap((one) => one(evidence));
 }
