@@ -92,8 +92,12 @@ class Leases {
     const { at } = this.#view;
     const times = [before.time, now.time];
     if (now.token === before.token) {
-      if (now.process === before.process)
-        this.#find(`: the same lease, token ${now.token}, reached ${now.process} twice`, times);
+      // The same holder, attached anew, is given again what it holds, also what its client had given up to settle in time (O2).
+      if (now.process !== before.process)
+        this.#find(
+          `: the same lease, token ${now.token}, reached ${before.process} and ${now.process}`,
+          times,
+        );
       return began;
     }
     const grants = now.deliveries - before.deliveries;
