@@ -32,8 +32,9 @@ function interruption(): AbortSignal {
 }
 
 async function list(): Promise<void> {
-  for (const { name, what, kind, probe } of catalogue) {
-    const why = await probe?.();
+  for (const fault of catalogue) {
+    const { name, what, kind } = fault;
+    const why = await fault.probe?.();
     const here = why === undefined ? "" : `  [not here: ${why}]`;
     process.stdout.write(`${kind.padEnd(11)}${name.padEnd(22)}${what}${here}\n`);
   }

@@ -1,6 +1,7 @@
 // All faults, and how `--nemesis` names them.
 
 import { disksFaults } from "./faults/disks.ts";
+import { hostFaults } from "./faults/host.ts";
 import { membershipFaults } from "./faults/membership.ts";
 import { networkFaults } from "./faults/network.ts";
 import { processFaults } from "./faults/processes.ts";
@@ -11,6 +12,7 @@ export const catalogue: readonly Fault[] = [
   ...networkFaults,
   ...membershipFaults,
   ...disksFaults,
+  ...hostFaults,
 ];
 
 export interface Chosen {

@@ -52,7 +52,8 @@ export class Schedule {
 
   /** Turns until the signal fires; what goes on then is ended at once (S1). A failure ends it, too. Never rejects. */
   async run(signal: AbortSignal): Promise<Outcome> {
-    while (!signal.aborted && this.#failures.length === 0) {
+    for (;;) {
+      if (signal.aborted || this.#failures.length > 0) break;
       const turn = this.#plan.next();
       await pause(turn.gapMs, signal);
       if (signal.aborted) break;

@@ -98,6 +98,8 @@ export class Observer {
       else if (known.nodeId !== nodeId)
         this.#violations.push(`nodes ${known.nodeId} and ${nodeId} both led in term ${term} (B1)`);
     }
+    // A node that has yet to be added has no state to compare.
+    if (digest === "") return;
     const other = this.#digests.get(appliedIndex);
     if (other === undefined) this.#remember({ nodeId, appliedIndex, digest });
     else if (other.nodeId !== nodeId) {

@@ -11,6 +11,7 @@ import type { Network } from "../net/contract.ts";
 import { openProxies } from "../net/proxies.ts";
 import { until } from "../nemesis/effect.ts";
 import type { Fault, Scene } from "../nemesis/fault.ts";
+import { closeHost } from "../nemesis/faults/host.ts";
 import { randomFrom } from "../nemesis/random.ts";
 import { Schedule, type Outcome } from "../nemesis/schedule.ts";
 import { Crew, type Finished } from "../workloads/crew.ts";
@@ -99,7 +100,10 @@ async function begin(
     nodes: options.nodes,
     serverFlags: serverFlags(random.fork("servers")),
   });
-  closers.push(() => cluster.close());
+  closers.push(async () => {
+    await cluster.close();
+    await closeHost(cluster, place.scratch);
+  });
   const archive = new Archive(cluster, place.archive);
   closers.push(() => archive.stop());
   archive.start();

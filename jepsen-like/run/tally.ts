@@ -12,8 +12,7 @@ export interface Counts {
   readonly delivered: number;
 }
 
-const kinds = ["invoke", "ok", "fail", "unknown", "delivered"] as const;
-type Kind = (typeof kinds)[number];
+type Kind = "invoke" | "ok" | "fail" | "unknown" | "delivered";
 
 const type = /^\{"type":"([a-z]+)"/;
 const pieceBytes = 1024 * 1024;

@@ -87,7 +87,7 @@ const growAndShrink: Fault = {
     const leaves = random.chance(0.4) ? "leader" : random.pick(["new", "old"] as const);
     return await changing(
       scene,
-      `adds a node and removes ${leaves === "leader" ? "the leader" : `${leaves === "new" ? "it again" : "an old one"}`}`,
+      `adds a node and removes ${{ leader: "the leader", new: "it again", old: "an old one" }[leaves]}`,
       cluster.nodeIds,
       async () => {
         const fresh = await insist("no node could be added", () => cluster.add());

@@ -192,7 +192,7 @@ const hunting: Fault = {
   what: "each new leader is killed as soon as it leads, three times",
   kind: "process",
   combines: false,
-  begin: async (scene): Promise<Ongoing> => {
+  begin: (scene): Promise<Ongoing> => {
     const { cluster, random } = scene;
     const killed: Victim[] = [];
     const hunt = async (chance: Random): Promise<void> => {
@@ -210,26 +210,23 @@ const hunting: Fault = {
     };
     const work = hunt(random.fork("hunt"));
     work.catch(() => undefined);
-    return {
+    return Promise.resolve({
       what: "kills three leaders, one after the other",
       targets: cluster.nodeIds,
       ms: 0,
       end: async () => {
-        const failure = await work.then(
-          () => undefined,
-          (error: unknown) => error,
-        );
+        const failure = await work.catch((error: unknown) => error);
         await bringBack(
           scene,
           cluster.nodeIds.filter((id) => !cluster.isRunning(id)),
         );
-        if (failure !== undefined && !(failure instanceof NotNow)) throw failure;
+        if (failure instanceof Error && !(failure instanceof NotNow)) throw failure;
         const gone = killed.filter(({ pid }) => isGone(pid));
         return gone.length === 0
           ? undefined
           : `${gone.length} leaders killed: nodes ${idsOf(gone).join(", ")}${await termNow(scene)}`;
       },
-    };
+    });
   },
 };
 

@@ -54,6 +54,9 @@ describe("the observer", () => {
     await fine.look();
     expect(fine.violations).toEqual([]);
     expect(fine.compared).toBe(1);
+    const joining = observed([{ nodeId: 1 }, { nodeId: 4, digest: "" }]);
+    await joining.look();
+    expect(joining.violations).toEqual([]);
     const torn = observed([{ nodeId: 1 }, { nodeId: 2, digest: "b" }]);
     await torn.look();
     expect(torn.violations).toEqual(["at index 5 node 1 has digest a, node 2 b (B2)"]);
