@@ -52,14 +52,13 @@ export class Schedule {
 
   /** Turns until the signal fires; what goes on then is ended at once (S1). A failure ends it, too. Never rejects. */
   async run(signal: AbortSignal): Promise<Outcome> {
-    for (;;) {
-      if (signal.aborted || this.#failures.length > 0) break;
+    do {
       const turn = this.#plan.next();
       await pause(turn.gapMs, signal);
       if (signal.aborted) break;
       await this.#take(turn, signal);
       await this.#recover();
-    }
+    } while (this.#failures.length === 0);
     return {
       injected: this.#injected,
       failures: this.#failures,

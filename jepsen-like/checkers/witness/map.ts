@@ -162,9 +162,11 @@ class Claims {
   #claimAnswered(call: Call, free: number[]): void {
     const said = logIndexOf(call);
     const isAt = (place: number): boolean => this.#steps[place]?.index === said;
+    const repeats = isDeduplicated(call);
     // An answer that says no index, or that of the message it repeats (O1), is content with any.
-    const anywhere = said === undefined || isDeduplicated(call);
-    let at = free.findIndex(isAt);
+    const anywhere = said === undefined || repeats;
+    // Of several in one entry the first is stored, and the others repeat it.
+    let at = repeats ? free.findLastIndex(isAt) : free.findIndex(isAt);
     if (at < 0 && anywhere && free.length > 0) at = 0;
     const place = free[at];
     if (place !== undefined) {
