@@ -1,7 +1,7 @@
 // Leases end (O3), and messages leave. A settlement that was answered with success proves that its lease was live at its entry.
 //   P3. It is the first of its key that is there. P5. No newer token was given before. P6. A message leaves once.
 
-import { placeName } from "./facts.ts";
+import { placeName, type Facts } from "./facts.ts";
 import type { Certainty, Stage } from "./enqueues.ts";
 import type { How, LeaseName, Settle, Step } from "./log.ts";
 import type { Lane, Message, QueueModel } from "./model.ts";
@@ -11,12 +11,14 @@ export function cannotSettle({ model, facts }: Stage, { how, lease }: Settle): b
   const queue = model.queues.get(lease.queue);
   if (queue === undefined || queue.loose !== "") return false;
   const message = queue.lane(lease.key).messages.get(lease.keySeq);
-  if (message === undefined) return false;
-  if (message.state === "gone" || lease.token <= message.ended) return true;
-  if (how !== "ack") return false;
+  if (message?.state === "gone" || lease.token <= (message?.ended ?? 0)) return true;
   // It comes again later: it was not taken out.
-  const place = placeName(lease.queue, queue.laneOf(lease.key), lease.keySeq);
-  return (facts.byPlace.get(place)?.tokenMax ?? 0) > lease.token;
+  return how === "ack" && newestOf(facts, queue, lease) > lease.token;
+}
+
+/** The newest token that anybody saw of this message; 0: none. */
+function newestOf(facts: Facts, queue: QueueModel, { key, keySeq }: LeaseName): number {
+  return facts.byPlace.get(placeName(queue.name, queue.laneOf(key), keySeq))?.tokenMax ?? 0;
 }
 
 /** `body`: of the message that the holder meant. `already`: it was told that this lease had settled the message before. */
@@ -49,6 +51,8 @@ export function settle(
     // One whose number is not certain may be meant; a number that was never given may not.
     if (certainty === "yes" && lease.keySeq > lane.last.high)
       say(stage, lease, `entry ${step.index} settled #${lease.keySeq}, which there never was`);
+    if (certainty === "yes" && !already)
+      afterwards(stage, queue, { how, lease }, `entry ${step.index}`);
     count(queue, how, certainty, already);
     return;
   }
@@ -109,7 +113,7 @@ function judge(
   message: Message,
   { how, lease }: Settle,
 ): void {
-  const { key, keySeq, token } = lease;
+  const { keySeq, token } = lease;
   const it = `${message.body} (#${keySeq})`;
   const who = `entry ${step.index} settled ${it} by token ${token}`;
   if (message.state === "gone") {
@@ -129,18 +133,22 @@ function judge(
       lease,
       `P3: ${who}, which was given before its turn: token ${message.after} was in use before that`,
     );
-  const fact = stage.facts.byPlace.get(placeName(lease.queue, queue.laneOf(key), keySeq));
-  if (how === "ack" && fact !== undefined && fact.tokenMax > token)
-    say(
-      stage,
-      lease,
-      `P5: ${who}, and it was delivered under token ${fact.tokenMax} too`,
-      fact.time,
-    );
+  afterwards(stage, queue, { how, lease }, who);
   if (!queue.isOrdered) return;
   const earlier = queue.firstThere(lane, keySeq, step.time);
   if (earlier !== undefined)
     say(stage, lease, `P3: ${who} while ${earlier.body} (#${earlier.keySeq}) before it was there`);
+}
+
+/** What was acked is never given to anybody again. */
+function afterwards(stage: Stage, queue: QueueModel, { how, lease }: Settle, who: string): void {
+  const newest = newestOf(stage.facts, queue, lease);
+  if (how === "ack" && newest > lease.token)
+    say(
+      stage,
+      lease,
+      `P5: ${who} acked by token ${lease.token} what was delivered under token ${newest}`,
+    );
 }
 
 function leave(
@@ -173,6 +181,6 @@ function leave(
   if (next !== undefined && queue.isOrdered) next.after = Math.max(next.after, stage.model.proved);
 }
 
-function say({ findings }: Stage, { queue, key }: LeaseName, what: string, time?: number): void {
-  findings.add({ what, queue, key, ...(time === undefined ? {} : { times: [time] }) });
+function say({ findings }: Stage, { queue, key }: LeaseName, what: string): void {
+  findings.add({ what, queue, key });
 }
