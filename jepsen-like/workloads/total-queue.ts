@@ -6,7 +6,7 @@ import { queueNamed, type Stage, type Workload } from "./workload.ts";
 const name = "total-queue";
 const batchChance = 0.1;
 const batchMax = 10;
-const restMs = [4_000, 12_000] as const;
+const restMs = [2_000, 7_000] as const;
 const takenAtOnce = 40;
 
 export const totalQueue: Workload = {
