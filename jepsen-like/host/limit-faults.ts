@@ -91,7 +91,9 @@ function cpu(which: "one" | "leader"): Fault {
 const startBytes = 1024 * 1024 * 1024;
 /** How much less it may have with each step, until the kernel refuses or kills. */
 const stepBytes = 1024 * 1024;
+const pageBytes = 4_096;
 const squeezeMsMax = 10_000;
+const askMsMax = 100;
 
 const memory: Fault = {
   name: "memory-limit",
@@ -116,7 +118,11 @@ const memory: Fault = {
       ms: 1_000,
       end: async () => {
         const used = group.memoryUsed();
-        await squeeze(group, () => death() !== undefined);
+        await squeeze(
+          group,
+          () => cluster.observe(id),
+          () => death() !== undefined,
+        );
         const kills = group.outOfMemory();
         const ended = death();
         await group.limitMemory(startBytes);
@@ -142,12 +148,23 @@ function startedIn(target: number, group: Group): Launcher {
       : command;
 }
 
-/** Version 1 refuses a limit below what is in use: then a little more than that is the limit, and the next allocation kills. */
-async function squeeze(group: Group, isDead: () => boolean): Promise<void> {
+/**
+ * Version 1 refuses a limit below what is in use and cannot be freed: then the steps get smaller, until the next allocation is
+ * too much. To be asked something makes a node allocate.
+ */
+async function squeeze(
+  group: Group,
+  ask: () => Promise<unknown>,
+  isDead: () => boolean,
+): Promise<void> {
   const deadline = Date.now() + squeezeMsMax;
+  let step = stepBytes;
   while (!isDead() && Date.now() < deadline) {
-    await group.limitMemory(Math.max(stepBytes, group.memoryUsed() - stepBytes));
-    await sleep(20);
+    const wasTaken = await group.limitMemory(Math.max(stepBytes, group.memoryUsed() - step));
+    step = wasTaken ? stepBytes : Math.max(pageBytes, step / 2);
+    const asked = step < stepBytes ? ask() : Promise.resolve();
+    await Promise.race([asked, sleep(askMsMax)]);
+    await sleep(10);
   }
 }
 

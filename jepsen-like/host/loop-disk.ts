@@ -55,7 +55,7 @@ export class LoopDisk {
     const deadline = Date.now() + unmountMsMax;
     for (;;) {
       const { code, stderr } = await run("umount", [at]);
-      if (code === 0) break;
+      if (code === 0 || stderr.includes("not mounted")) break;
       if (Date.now() > deadline) throw new Error(`umount ${at}: ${stderr.trim()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

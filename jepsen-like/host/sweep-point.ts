@@ -14,7 +14,7 @@ import { LoopDisk } from "./loop-disk.ts";
 import { armCut } from "./power.ts";
 import { drain, judge, SweepLoad } from "./sweep-load.ts";
 import { SweepNodes } from "./sweep-nodes.ts";
-import { traced } from "./tracing.ts";
+import { traced, type Injection } from "./tracing.ts";
 
 export type SweepMode = "one" | "all" | "single";
 
@@ -22,6 +22,13 @@ export type SweepMode = "one" | "all" | "single";
 export interface SyncPoint {
   readonly call: string;
   readonly ordinal: number;
+}
+
+/** A disk that says that it has synced a file, and has not: what a sweep is there to find. Power goes after so many answers. */
+export interface LyingDisk {
+  /** Below the data directory. */
+  readonly liesAbout: string;
+  readonly afterAcked: number;
 }
 
 export interface PointResult {
@@ -60,7 +67,7 @@ export async function runPoint(
   directory: string,
   mode: SweepMode,
   point: number,
-  at: SyncPoint,
+  at: SyncPoint | LyingDisk,
 ): Promise<PointResult> {
   const began = performance.now();
   const trial = await Trial.prepare(directory, mode, point);
@@ -111,13 +118,13 @@ class Trial {
     }
   }
 
-  async run(at: SyncPoint): Promise<Outcome> {
+  async run(at: SyncPoint | LyingDisk): Promise<Outcome> {
     const log = join(this.#directory, "syncs.log");
     const power = await armCut(this.#disks.map((disk) => disk.mountPoint));
-    const killed = { calls: [at.call], what: `signal=SIGKILL:when=${at.ordinal}` };
-    this.#nodes.start(victim, (command) => traced(oneThread(command), killed, log));
+    this.#nodes.start(victim, (command) => traced(oneThread(command), this.#injection(at), log));
     for (const id of this.#others) this.#nodes.start(id);
     const load = new SweepLoad(this.#nodes.endpoints);
+    if ("liesAbout" in at) void this.#killAfter(load, at.afterAcked);
     const reached = await within(reachMsMax, this.#nodes.ended(victim));
     if (reached === undefined) power.disarm();
     else await power.cut();
@@ -134,6 +141,18 @@ class Trial {
       ...{ sync: reached === "SIGKILL" ? sync : 0, at: name, ackedBefore },
       ...{ powerLost: lost, ...said, violations },
     };
+  }
+
+  #injection(at: SyncPoint | LyingDisk): Injection {
+    if (!("liesAbout" in at))
+      return { calls: [at.call], what: `signal=SIGKILL:when=${at.ordinal}` };
+    const path = join(this.#nodes.diskOf(victim), "data", at.liesAbout);
+    return { calls: ["fdatasync"], what: "retval=0", path };
+  }
+
+  async #killAfter(load: SweepLoad, acked: number): Promise<void> {
+    while (load.acked < acked) await sleep(5);
+    await this.#nodes.kill([victim]);
   }
 
   get #others(): readonly number[] {
@@ -160,13 +179,28 @@ class Trial {
       await this.#nodes.kill();
       return { acked: load.acked, unknown: 0, found: 0 };
     }
-    const { acked, unknown } = await load.finish();
-    if (this.#mode === "one" && away !== undefined) await this.#nodes.kill([away]);
-    const found = await drain(this.#nodes.endpoints);
-    violations.push(...judge(acked, unknown, found));
+    const counts = await this.#count(load, away, violations);
     // It too must start on what its disk has (SP3).
     if (this.#mode === "all" && away !== undefined) await this.#startAll([away], violations);
-    return { acked: acked.length, unknown: unknown.length, found: found.length };
+    return counts;
+  }
+
+  /** A refusal, or silence, is a violation too: the queue itself may be gone, or the session. */
+  async #count(
+    load: SweepLoad,
+    away: number | undefined,
+    violations: string[],
+  ): Promise<Pick<Outcome, "acked" | "unknown" | "found">> {
+    try {
+      const { acked, unknown } = await load.finish();
+      if (this.#mode === "one" && away !== undefined) await this.#nodes.kill([away]);
+      const found = await drain(this.#nodes.endpoints);
+      violations.push(...judge(acked, unknown, found));
+      return { acked: acked.length, unknown: unknown.length, found: found.length };
+    } catch (error) {
+      violations.push(`after the crash: ${error instanceof Error ? error.message : String(error)}`);
+      return { acked: load.acked, unknown: 0, found: 0 };
+    }
   }
 
   async #startAll(ids: readonly number[], violations: string[]): Promise<void> {

@@ -44,8 +44,8 @@ export interface Injection {
   readonly calls: readonly string[];
   /** As strace writes it: "error=EIO", "delay_enter=200000:when=3+", "signal=SIGKILL:when=7". */
   readonly what: string;
-  /** Only calls on files below it. */
-  readonly below?: string;
+  /** Only calls on this file; others are not traced. */
+  readonly path?: string;
 }
 
 /** The calls that make data durable. */
@@ -125,10 +125,10 @@ export function traced(command: Command, injection: Injection | undefined, log: 
   return { ...command, file: "strace", args: [...flags, command.file, ...command.args] };
 }
 
-function flagsOf({ calls, what, below }: Injection, log: string): string[] {
+function flagsOf({ calls, what, path }: Injection, log: string): string[] {
   return [
     ...["-o", log, "-e", `trace=${[...new Set([...calls, ...syncs])].join(",")}`],
     ...(what === "" ? [] : ["-e", `inject=${calls.join(",")}:${what}`]),
-    ...(below === undefined ? [] : ["-P", below]),
+    ...(path === undefined ? [] : ["-P", path]),
   ];
 }
