@@ -135,6 +135,14 @@ describe("holds, with everything odd in it", () => {
       ],
     ],
     [
+      "the next one comes after an ack without an answer: it took effect",
+      [
+        ...[enqueue(fifo1, 0, 10), enqueue(fifo2, 11, 12), delivered(fifo1, 1, 20)],
+        ...[settle("ack", fifo1, 1, 21, undefined), delivered(fifo2, 2, 30)],
+        ...[settle("ack", fifo2, 2, 31, 32), browse("fifo", 900)],
+      ],
+    ],
+    [
       "counters within their bounds",
       [
         ...[enqueue(one, 0, 10), enqueue(two, 0.5, undefined)],

@@ -1,6 +1,7 @@
 // Every bug that is put in on purpose, by the folder that it is put into.
 
 import type { Mutant } from "../mutant.ts";
+import { checkersMutants } from "./jepsen-like-checkers.ts";
 import { jepsenLikeMutants } from "./jepsen-like.ts";
 import { logMutants } from "./log.ts";
 import { nodeMutants } from "./node.ts";
@@ -13,6 +14,7 @@ export const mutants: readonly Mutant[] = [
   ...queueMutants,
   ...nodeMutants,
   ...jepsenLikeMutants,
+  ...checkersMutants,
 ];
 
 /** @throws when there is none of that name. */
