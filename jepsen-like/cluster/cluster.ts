@@ -15,7 +15,7 @@ import type { Cluster, Command, Death, Launcher, View } from "./contract.ts";
 import { ask, isForLater, look, type AdminMethod } from "./observer.ts";
 import { ServerProcess } from "./process.ts";
 
-const lookMsMax = 500;
+const lookMsMax = 1_000;
 const pollMs = 25;
 const callMsMax = 5_000;
 /** Between SIGTERM and giving up on it. */

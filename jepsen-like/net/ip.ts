@@ -2,20 +2,30 @@
 
 import { execFileSync } from "node:child_process";
 
-const namespaces = /^rq(\d+)-\d+/;
-const links = /^rq([0-9a-z]+)(b|v\d+)$/;
+/** What one network is made of. Interfaces have at most 15 characters. */
+export class Names {
+  readonly #network: number;
 
-/** At most 15 characters, as the kernel wants it. */
-const tag = process.pid.toString(36);
-export const bridgeName = `rq${tag}b`;
+  /** `network`: which one of this process. */
+  constructor(network: number) {
+    this.#network = network;
+  }
 
-export function vethName(id: number): string {
-  return `rq${tag}v${id}`;
+  get bridge(): string {
+    return `rq${process.pid.toString(36)}-${this.#network}b`;
+  }
+
+  veth(id: number): string {
+    return `rq${process.pid.toString(36)}-${this.#network}v${id}`;
+  }
+
+  namespace(id: number): string {
+    return `rq${process.pid}-${this.#network}-${id}`;
+  }
 }
 
-export function namespaceName(id: number): string {
-  return `rq${process.pid}-${id}`;
-}
+const namespaces = /^rq(\d+)-\d+-\d+/;
+const links = /^rq([0-9a-z]+)-\d+(b|v\d+)$/;
 
 /** @throws with what it said, when it failed. */
 export function ip(args: readonly string[], input?: string): string {

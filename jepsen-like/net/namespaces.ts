@@ -8,17 +8,7 @@
 
 import type { Command } from "../cluster/contract.ts";
 import type { End, Network, Trouble } from "./contract.ts";
-import {
-  attempt,
-  bridgeName,
-  dropsIn,
-  freeSubnet,
-  ip,
-  ipBatch,
-  namespaceName,
-  removeLeftovers,
-  vethName,
-} from "./ip.ts";
+import { attempt, dropsIn, freeSubnet, ip, ipBatch, Names, removeLeftovers } from "./ip.ts";
 import { openProxies, type ProxyNetwork } from "./proxies.ts";
 
 const clientPort = 7400;
@@ -26,6 +16,8 @@ const peerPort = 7401;
 /** The rule for addresses of the node itself, which the kernel has first, gives way to those that drop. */
 const localPreference = 1000;
 const dropPreference = 100;
+/** How many networks this process has made. */
+let opened = 0;
 
 export interface NamespaceOptions {
   /** In [0, 1), for the jitter of clients. Default Math.random. */
@@ -73,6 +65,7 @@ export class NamespaceNetwork implements Network {
   readonly kind = "namespaces";
   readonly #subnet: string;
   readonly #front: ProxyNetwork;
+  readonly #names = new Names(opened++);
   /** Nodes whose namespace is there. */
   readonly #made = new Set<number>();
   /** "from>to" of what is dropped now. */
@@ -89,9 +82,9 @@ export class NamespaceNetwork implements Network {
     process.once("exit", network.#atExit);
     try {
       ipBatch([
-        `link add ${bridgeName} type bridge`,
-        `addr add ${subnet}.1/24 dev ${bridgeName}`,
-        `link set ${bridgeName} up`,
+        `link add ${network.#names.bridge} type bridge`,
+        `addr add ${subnet}.1/24 dev ${network.#names.bridge}`,
+        `link set ${network.#names.bridge} up`,
       ]);
       return network;
     } catch (error) {
@@ -114,7 +107,7 @@ export class NamespaceNetwork implements Network {
 
   readonly launcher = (id: number, command: Command): Command => {
     this.#make(id);
-    const args = ["netns", "exec", namespaceName(id), command.file, ...command.args];
+    const args = ["netns", "exec", this.#names.namespace(id), command.file, ...command.args];
     return { ...command, file: "ip", args };
   };
 
@@ -154,7 +147,7 @@ export class NamespaceNetwork implements Network {
 
   /** Packets between nodes that the kernel dropped, and what the proxies in front count. */
   get disturbed(): number {
-    const packets = [...this.#made].map((id) => dropsIn(namespaceName(id)));
+    const packets = [...this.#made].map((id) => dropsIn(this.#names.namespace(id)));
     return packets.reduce((sum, drops) => sum + drops, this.#front.disturbed);
   }
 
@@ -174,18 +167,18 @@ export class NamespaceNetwork implements Network {
   /** On the side of the receiver, before it asks whether the packet is for itself. */
   #rule(verb: "add" | "del", from: number, to: number): void {
     const rule = ["from", this.#hostOf(from), "pref", String(dropPreference), "blackhole"];
-    ip(["-n", namespaceName(to), "rule", verb, ...rule]);
+    ip(["-n", this.#names.namespace(to), "rule", verb, ...rule]);
   }
 
   #make(id: number): void {
     if (this.#made.has(id)) return;
-    const namespace = namespaceName(id);
+    const namespace = this.#names.namespace(id);
     ip(["netns", "add", namespace]);
     this.#made.add(id);
     ipBatch([
-      `link add ${vethName(id)} type veth peer name eth0 netns ${namespace}`,
-      `link set ${vethName(id)} master ${bridgeName}`,
-      `link set ${vethName(id)} up`,
+      `link add ${this.#names.veth(id)} type veth peer name eth0 netns ${namespace}`,
+      `link set ${this.#names.veth(id)} master ${this.#names.bridge}`,
+      `link set ${this.#names.veth(id)} up`,
     ]);
     ipBatch(
       [
@@ -204,10 +197,10 @@ export class NamespaceNetwork implements Network {
   }
 
   #remove(): void {
-    for (const id of this.#made) attempt(() => ip(["netns", "del", namespaceName(id)]));
+    for (const id of this.#made) attempt(() => ip(["netns", "del", this.#names.namespace(id)]));
     // With their namespaces the kernel takes the pairs away too, a little later.
-    for (const id of this.#made) attempt(() => ip(["link", "del", vethName(id)]));
-    attempt(() => ip(["link", "del", bridgeName]));
+    for (const id of this.#made) attempt(() => ip(["link", "del", this.#names.veth(id)]));
+    attempt(() => ip(["link", "del", this.#names.bridge]));
     this.#made.clear();
     this.#dropped.clear();
   }

@@ -108,11 +108,8 @@ export class Pipe implements LaneUser {
       return;
     }
     const now = performance.now();
-    const before = this.#held.at(-1)?.due ?? 0;
-    const due = Math.max(
-      before,
-      this.#lane.arrival(now, bytes, () => this.#events.chance()),
-    );
+    // One that is due before the one in front of it waits for that: they go in order.
+    const due = this.#lane.arrival(now, bytes, () => this.#events.chance());
     if (due > now) this.#lane.disturbed += bytes;
     this.#held.push({ piece, due });
     this.#heldBytes += bytes;

@@ -80,6 +80,8 @@ test("a leader that is cut off is replaced and clients are served on; it comes b
   isolate(old, "clients", ...cluster.nodeIds);
   await until("another one leads", async () => (await leaderNow()) !== old);
   await send(2);
+  // Where clients are sent is behind our proxies too.
+  expect(cluster.endpoints).toContain((await client.cluster()).leader?.endpoint);
   expect((await cluster.observe(old))?.commitIndex).toBeLessThan(
     (await cluster.observe(await leaderNow()))!.commitIndex,
   );
@@ -137,6 +139,7 @@ test("nodes join and leave, leadership is handed over, and a new node is cut off
   await cluster.transferLeadership(added);
   expect(await leaderNow()).toBe(added);
   await send(2);
+  expect((await client.cluster()).leader?.endpoint).toBe(network.clientAddress(added));
   isolate(added, "clients", ...cluster.nodeIds);
   await until("another one leads", async () => (await leaderNow()) !== added);
   await send(3);

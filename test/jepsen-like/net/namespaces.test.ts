@@ -98,33 +98,31 @@ describe.skipIf(whyNot !== undefined)("namespaces", () => {
     expect(network.carried("clients", 1)).toBe(0);
   });
 
-  test("nothing is left of it, nor of a process that died (NA4)", async () => {
+  test("nothing is left of it, nor of a process that died; another network of ours is let be (NA4)", async () => {
     const dead = spawnSync("true").pid;
-    execFileSync("ip", ["netns", "add", `rq${dead}-1`]);
-    execFileSync("ip", ["link", "add", `rq${dead.toString(36)}b`, "type", "bridge"]);
-    const other = await openNamespacesAgain();
-    const names = execFileSync("ip", ["netns", "list"], { encoding: "utf8" });
-    expect(names).not.toContain(`rq${dead}-1`);
-    expect(names).toContain(`rq${process.pid}-1`);
-    expect(execFileSync("ip", ["-o", "link"], { encoding: "utf8" })).not.toContain(
-      `rq${dead.toString(36)}b`,
-    );
-    await other.close();
-    expect(execFileSync("ip", ["netns", "list"], { encoding: "utf8" })).not.toContain(
-      `rq${process.pid}-`,
-    );
-    expect(execFileSync("ip", ["-o", "link"], { encoding: "utf8" })).not.toContain(
-      `rq${process.pid.toString(36)}`,
-    );
-  });
+    const leftLink = `rq${dead.toString(36)}-0b`;
+    execFileSync("ip", ["netns", "add", `rq${dead}-0-1`]);
+    execFileSync("ip", ["link", "add", leftLink, "type", "bridge"]);
+    const namespaces = (): string => execFileSync("ip", ["netns", "list"], { encoding: "utf8" });
+    const links = (): string => execFileSync("ip", ["-o", "link"], { encoding: "utf8" });
+    const [ownNamespaces, ownLinks] = [`rq${process.pid}-`, `rq${process.pid.toString(36)}-`];
 
-  /** One at a time has our process id for its name. */
-  async function openNamespacesAgain(): Promise<NamespaceNetwork> {
+    await pair();
+    const before = [links().split(ownLinks).length, namespaces().split(ownNamespaces).length];
+    expect(await probeNamespaces()).toBeUndefined();
+    expect([namespaces().includes(`rq${dead}-`), links().includes(leftLink)]).toEqual([
+      false,
+      false,
+    ]);
+    expect([links().split(ownLinks).length, namespaces().split(ownNamespaces).length]).toEqual(
+      before,
+    );
+
+    for (const child of started) child.kill("SIGKILL");
     await network.close();
-    network = await openNamespaces();
-    network.set(1, 2, { blackHole: true });
-    return network;
-  }
+    expect(namespaces()).not.toContain(ownNamespaces);
+    expect(links()).not.toContain(ownLinks);
+  });
 });
 
 const mayUnshare = spawnSync("unshare", ["-Urnm", "true"]).status === 0;
