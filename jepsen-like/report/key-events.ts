@@ -1,9 +1,9 @@
 // Of a key with something wrong: which of its messages, and which time, to show.
-//   E1. A message that a finding names by its body is always among them, and so is the time of each finding.
+//   E1. A message that a finding names, by its body or by an entry of the log, is always among them, and so is the time of each finding.
 //   E2. At most `messagesMax` messages and `eventsMax` events, whatever the key has seen.
 
 import { moment } from "./format.ts";
-import type { Message, WrongKey } from "./keys.ts";
+import type { Message, Trial, WrongKey } from "./keys.ts";
 import type { Outcome } from "./series.ts";
 import type { Span } from "./span.ts";
 
@@ -14,6 +14,7 @@ const timesMax = 60;
 /** Shown before and after what is wrong: a part of its length, and at least this. */
 const marginUsMin = 150_000;
 const marginShare = 0.15;
+const entryName = /\b(?:entry|log index) (\d+)/g;
 
 export interface View {
   readonly from: number;
@@ -29,7 +30,16 @@ export interface View {
 export function viewOf(wrong: WrongKey, span: Span): View {
   const all = [...wrong.messages.values()];
   const texts = wrong.findings.map(({ finding }) => finding.what);
-  const named = new Set(all.filter(({ body }) => texts.some((text) => names(text, body))));
+  const entries = new Set(
+    texts.flatMap((text) => [...text.matchAll(entryName)].map(([, n]) => Number(n))),
+  );
+  const decided = ({ logIndex }: Trial): boolean => logIndex !== undefined && entries.has(logIndex);
+  const named = new Set(
+    all.filter(
+      ({ body, enqueues, settlements }) =>
+        texts.some((text) => names(text, body)) || [...enqueues, ...settlements].some(decided),
+    ),
+  );
   const times = wrong.findings
     .flatMap(({ finding }) => [...(finding.times ?? [])])
     .filter((time) => time >= span.from && time <= span.to)

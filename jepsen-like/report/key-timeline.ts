@@ -46,7 +46,7 @@ function drawn(view: View, span: Span): Markup {
   );
   const ticks = ticksOf(view, ticksShown, span.from).map(
     ({ at, label }) =>
-      markup`<line class="rule" x1="${at}%" x2="${at}%" y1="${headPx - 4}" y2="${height}"/><text class="tick" x="${at}%" y="12">${label}</text>`,
+      markup`<line class="rule" x1="${at}%" x2="${at}%" y1="${headPx - 4}" y2="${height}"/><text x="${at}%" y="12">${label}</text>`,
   );
   const times = view.times.map(
     (time) =>

@@ -14,6 +14,8 @@ export interface Trial {
   /** Undefined: never answered. */
   readonly told?: number;
   readonly outcome: Outcome;
+  /** Of the entry that decided it, as far as it was told. */
+  readonly logIndex?: number;
   /** Where it went, or why it did not. */
   readonly detail: string;
 }
@@ -140,7 +142,7 @@ function addEnqueue(
       placed === undefined
         ? reasonOf(call)
         : `seq ${placed.seq}, log index ${placed.logIndex}${placed.deduplicated ? ", deduplicated" : ""}`;
-    message.enqueues.push({ ...trialOf(call), detail });
+    message.enqueues.push({ ...trialOf(call, placed?.logIndex), detail });
   }
 }
 
@@ -154,14 +156,17 @@ function addSettlement(call: Call, lease: Lease, of: Of): void {
       call.told?.type === "ok"
         ? `${index}${already === true ? ", already settled" : ""}`
         : reasonOf(call);
-    message.settlements.push({ ...trialOf(call), token: lease.token, detail });
+    message.settlements.push({ ...trialOf(call, logIndex), token: lease.token, detail });
   }
 }
 
-function trialOf(call: Call): Omit<Trial, "detail"> {
+function trialOf(call: Call, logIndex: number | undefined): Omit<Trial, "detail"> {
   const { asked, told } = call;
-  const trial = { f: asked.f, process: asked.process, asked: asked.time, outcome: outcomeOf(call) };
-  return told === undefined ? trial : { ...trial, told: told.time };
+  return {
+    ...{ f: asked.f, process: asked.process, asked: asked.time, outcome: outcomeOf(call) },
+    ...(told === undefined ? {} : { told: told.time }),
+    ...(logIndex === undefined ? {} : { logIndex }),
+  };
 }
 
 function reasonOf({ told }: Call): string {

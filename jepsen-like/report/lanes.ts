@@ -15,6 +15,8 @@ const footPx = 9;
 /** Hundredths of the width that a name takes, by its length; in a lane with more faults than `namedMax` names show when enlarged. */
 const nameRoom = ({ fault }: Injected): number => 1.5 + 0.65 * fault.length;
 const namedMax = 30;
+/** As many lanes more than nodes at the start before lanes are shared. */
+const seatsToSpare = 3;
 
 type Kind = Fault["kind"] | "other";
 
@@ -24,27 +26,68 @@ export function kindOf({ catalogue }: RunData, fault: string): Kind {
 
 export function lanes(data: RunData, span: Span, background: Markup): Markup {
   const drawn = drawnOf(data);
-  const ids = new Set(Array.from({ length: data.facts.nodes }, (_, at) => at + 1));
-  for (const { targets } of drawn) for (const id of targets) ids.add(id);
-  for (const { nodeId } of [...data.leaders, ...data.deaths]) ids.add(nodeId);
   const whole = drawn.filter(({ targets }) => targets.length === 0);
-  const all = [...ids].toSorted((a, b) => a - b);
-  return markup`${all.map((id) =>
+  return markup`${seatsOf(data, drawn).map((seat) =>
     lane(
-      `Node ${id}`,
-      drawn.filter(({ targets }) => targets.includes(id)),
-      [...leads(data.leaders, id, span), ...deaths(data, id, span)],
+      seat.length === 1 ? "Node" : "Nodes",
+      seat.map(({ id }) => id),
+      drawn.filter(({ targets }) => seat.some(({ id }) => targets.includes(id))),
+      seat.flatMap(({ id, from }) => [
+        ...leads(data.leaders, id, span),
+        ...deaths(data, id, span),
+        ...(seat.length === 1
+          ? []
+          : [
+              markup`<i class="tenant" style="left:${across(span, from)}%" title="node ${id}, from here on">${id}</i>`,
+            ]),
+      ]),
     ),
-  )}${whole.length > 0 ? lane("As a whole", whole, []) : undefined}`;
+  )}${whole.length > 0 ? lane("As a whole", [], whole, []) : undefined}`;
 
-  function lane(name: string, faults: readonly Injected[], foot: readonly Markup[]): Markup {
+  function lane(
+    name: string,
+    ids: readonly number[],
+    faults: readonly Injected[],
+    foot: readonly Markup[],
+  ): Markup {
     const places = packed(faults, span);
     const bars = places.map((place) => bar(data, span, place));
     const rows = Math.max(0, ...places.map(({ row }) => row)) + 1;
     const height = rows * rowPx + footPx;
     const layer = markup`${bars}${foot}`;
-    return strip({ name: markup`${name}`, height, levels: [], layer }, background);
+    const named = markup`${[name, cut(ids.join(", "), 40)].join(" ").trim()}`;
+    return strip({ name: named, height, levels: [], layer }, background);
   }
+}
+
+interface Tenant {
+  readonly id: number;
+  /** The first and the last that is known of it. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A lane each; but where members were replaced again and again, a node takes the lane of one of which nothing more is known. */
+function seatsOf({ facts, leaders, deaths }: RunData, drawn: readonly Injected[]): Tenant[][] {
+  const tenants = new Map<number, Tenant>();
+  const see = (id: number, from: number, to: number): void => {
+    const known = tenants.get(id) ?? { from, to };
+    tenants.set(id, { id, from: Math.min(from, known.from), to: Math.max(to, known.to) });
+  };
+  for (const { targets, from, to } of drawn) for (const id of targets) see(id, from, to);
+  for (const [at, { nodeId, time }] of leaders.entries())
+    see(nodeId, time, leaders[at + 1]?.time ?? Infinity);
+  for (const { nodeId, time } of deaths) see(nodeId, time, time);
+  for (let id = 1; id <= facts.nodes; id += 1) see(id, -Infinity, -Infinity);
+  const all = [...tenants.values()].toSorted((a, b) => a.id - b.id);
+  if (all.length <= facts.nodes + seatsToSpare) return all.map((one) => [one]);
+  const seats: Tenant[][] = [];
+  for (const one of all) {
+    const seat = seats.find((some) => some.every(({ to }) => to <= one.from));
+    if (seat === undefined || one.id <= facts.nodes) seats.push([one]);
+    else seat.push(one);
+  }
+  return seats;
 }
 
 /** The first faults, as far as there are bars for all their targets. */

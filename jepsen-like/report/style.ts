@@ -71,6 +71,7 @@ h1{font-size:52px;line-height:1.1;letter-spacing:-.01em;margin:10px 0 2px}
 .bar.unseen i{background:none;border:1px dashed var(--kind)}
 .bar.unseen.inside b{color:var(--ink)}
 .layer .leads{position:absolute;bottom:2px;height:3px;background:var(--ink);min-width:1px}
+.tenant{font-style:normal;position:absolute;top:0;bottom:0;border-left:1px dashed var(--soft);font-size:10px;line-height:1;color:var(--soft);display:flex;align-items:flex-end;padding:0 0 6px 2px}
 .death{position:absolute;bottom:-3px;transform:translateX(-50%);font:bold 17px/1 system-ui,sans-serif;color:var(--bad)}
 .area.ok{fill:var(--ok)}.area.fail{fill:var(--fail)}.area.unknown{fill:var(--unknown)}
 .line{fill:none;stroke-width:1.3;vector-effect:non-scaling-stroke}
@@ -85,7 +86,7 @@ td p{color:var(--soft);font-size:12.5px;max-width:90ch}
 td ol{margin-top:6px;font-size:13.5px;max-width:90ch}
 td li{margin-bottom:4px}
 td.result{white-space:nowrap;width:110px}
-td.looked{white-space:normal;color:var(--soft);width:28%}
+td.looked{white-space:normal;color:var(--soft);width:42%}
 .holds .result{color:var(--good)}.violated .result{color:var(--bad);font-weight:600}.inconclusive .result{color:var(--open);font-weight:600}.skipped{color:var(--soft)}
 .lacking{color:var(--open)}
 details{margin-top:10px}
@@ -103,7 +104,7 @@ article{margin-top:26px}
 .messages svg{width:100%;display:block}
 .messages .plot span{position:absolute;margin:0 8px;padding:0 2px;line-height:16px;font-size:11.5px;background:var(--paper);white-space:nowrap}
 
-.messages .tick{fill:var(--soft);text-anchor:middle}
+.messages text{fill:var(--soft);font-size:11.5px;text-anchor:middle}
 .messages line{stroke:var(--line)}
 .messages line.finding{stroke:var(--bad);stroke-dasharray:3 3}
 .messages line.trial{stroke-width:1.6}
