@@ -1,4 +1,4 @@
-// Disks that lose power, die or fill up. The nodes concerned are on disks of their own from the first such fault on (disks.ts).
+// Disks that lose power, die or fill up. The nodes concerned are on disks of their own meanwhile (disks.ts).
 
 import { open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -55,13 +55,15 @@ async function losePower(scene: Scene, ids: readonly number[], ms: number): Prom
   for (const id of ids) canaries.push(await Canary.put(await disks.ensure(id)));
   await Promise.all(ids.map((id) => scene.cluster.kill(id)));
   await disks.losePower(ids);
+  // As at a boot. Who reads a node's files meanwhile finds them, and no dead disk.
+  for (const id of ids) await (await disks.ensure(id)).repair();
+  const lost = await Promise.all(canaries.map((canary) => canary.lost()));
   return {
     what: `${names(ids)} lose power for ${ms} ms`,
     targets: ids,
     ms,
     end: async () => {
-      for (const id of ids) await (await disks.ensure(id)).repair();
-      const lost = await Promise.all(canaries.map((canary) => canary.lost()));
+      for (const id of ids) await disks.giveBack(id);
       await start(scene.cluster, ids);
       return lost.every(Boolean)
         ? `on ${ids.length} disks what had not been synced was gone, what had been was there; ${names(ids)} came back`
@@ -112,7 +114,8 @@ function diskDeath(which: "one" | "leader"): Fault {
     probe,
     begin: async (scene) => {
       const id = await chooseOne(scene, which);
-      const disk = await Disks.of(scene.cluster, scene.directory).ensure(id);
+      const disks = Disks.of(scene.cluster, scene.directory);
+      const disk = await disks.ensure(id);
       const death = deathsSince(scene.cluster, id);
       await disk.losePower();
       return {
@@ -123,6 +126,7 @@ function diskDeath(which: "one" | "leader"): Fault {
           const found = await until(giveUpMsMax, death);
           if (found === undefined) await scene.cluster.kill(id);
           await disk.repair();
+          await disks.giveBack(id);
           await start(scene.cluster, [id]);
           return found === undefined
             ? undefined
@@ -163,6 +167,7 @@ function diskFull(how: "low" | "full"): Fault {
           const left = await disk.freeBytes();
           await rm(filler, { force: true });
           const ended = death();
+          await Disks.of(cluster, scene.directory).giveBack(id);
           await start(cluster, [id]);
           const told = (await lines()).some((line) => line.includes("below the watermark"));
           if (ended !== undefined) return `${gaveUp(ended)}, and came back when there was room`;

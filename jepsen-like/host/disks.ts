@@ -1,8 +1,8 @@
-// Nodes of a running cluster on disks of their own (loop-disk.ts), moved there when a fault first needs it.
-//   DI1. A disk is mounted over the directory that holds a node's data directory: no path changes, and a node that was wiped or
-//        restored stays on its disk.
+// Nodes of a running cluster on disks of their own (loop-disk.ts), for as long as a fault needs it.
+//   DI1. A disk is mounted over the directory that holds a node's data directory: no path changes.
 //   DI2. Moving stops the node as an operator would, and starts it again if it ran.
-//   DI3. `close`, after the cluster's end, puts back what is on the disks: the run's directory is complete without them.
+//   DI3. After the fault the node's files go back to where they were: whoever else works with its directory meets no mount, and the
+//        run's directory is complete. While a disk is mounted, nothing older lies below it.
 
 import { cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -75,6 +75,8 @@ export class Disks {
     await copy(mountPoint, aside);
     await disk.unmount(aside);
     await rmdir(aside);
+    for (const name of await readdir(mountPoint))
+      await rm(join(mountPoint, name), { recursive: true, force: true });
     await disk.mount();
     this.#disks.set(id, disk);
     if (ran && !(await this.#cluster.start(id)))
@@ -87,21 +89,31 @@ export class Disks {
     await cutPower(ids.flatMap((id) => this.#disks.get(id)?.mountPoint ?? []));
   }
 
-  /** DI3. */
+  /** DI3. A node that runs is stopped for it, and is down afterwards: `start` it. */
+  async giveBack(id: number): Promise<void> {
+    const disk = this.#disks.get(id);
+    if (disk === undefined) return;
+    if (this.#cluster.isRunning(id)) await this.#cluster.stop(id);
+    await putBack(disk);
+    this.#disks.delete(id);
+    this.watermarked.delete(id);
+  }
+
+  /** After the cluster's end: what a fault that failed has left. */
   async close(): Promise<void> {
-    for (const disk of this.#disks.values()) {
-      const aside = `${disk.image}.mnt`;
-      if (disk.isMounted) await disk.unmount();
-      await disk.mount(aside);
-      for (const name of await readdir(disk.mountPoint))
-        await rm(join(disk.mountPoint, name), { recursive: true, force: true });
-      await copy(aside, disk.mountPoint);
-      await disk.unmount(aside);
-      await disk.remove();
-      await rm(aside, { recursive: true, force: true });
-    }
+    for (const disk of this.#disks.values()) await putBack(disk);
     this.#disks.clear();
   }
+}
+
+async function putBack(disk: LoopDisk): Promise<void> {
+  const aside = `${disk.image}.mnt`;
+  if (disk.isMounted) await disk.unmount();
+  await disk.mount(aside);
+  await copy(aside, disk.mountPoint);
+  await disk.unmount(aside);
+  await disk.remove();
+  await rm(aside, { recursive: true, force: true });
 }
 
 /** DI1; the data directory itself where something else lies beside it. */

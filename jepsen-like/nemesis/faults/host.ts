@@ -15,7 +15,7 @@ export const hostFaults: readonly Fault[] = [
   ...clockFaults,
 ];
 
-/** After the cluster's end, and before its data directories are read: what is on disks of their own goes back to them. */
+/** After the cluster's end, and before its data directories are read: nodes that a fault left on disks of their own go back. */
 export async function closeHost(cluster: Cluster, directory: string): Promise<void> {
   await Disks.of(cluster, directory).close();
 }
