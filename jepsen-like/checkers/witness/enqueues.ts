@@ -148,8 +148,19 @@ function newMessage(
   after: number,
 ): Message {
   return {
-    ...{ key, keySeq, body, time, index, after },
-    ...{ state: "there", mortal: !plain, nacks: 0, nacksMax: 0, ended: 0, goneAt: 0, goneBy: 0 },
+    key,
+    keySeq,
+    body,
+    time,
+    index,
+    after,
+    state: "there",
+    mortal: !plain,
+    nacks: 0,
+    nacksMax: 0,
+    ended: 0,
+    goneAt: 0,
+    goneBy: 0,
   };
 }
 

@@ -120,7 +120,7 @@ class Claims {
     for (const [place, step] of this.#steps.entries()) {
       const standing = this.#standings[place] ?? "first";
       const outcome = this.#outcomes[place] ?? "unasked";
-      if (standing === "never" && outcome !== "ok") continue;
+      if (standing === "never") continue;
       mapped.push({ step, standing, outcome, call: this.#calls[place] });
     }
     return mapped;
@@ -131,19 +131,21 @@ class Claims {
     // A repetition can answer nobody: the first of its number did.
     const free = places.filter((place) => this.#standings[place] !== "never");
     const answered = calls.filter(({ told }) => told?.type === "ok");
-    // First those that say exactly where.
-    for (const call of answered) if (!isDeduplicated(call)) this.#claimAnswered(call, free);
-    for (const call of answered) if (isDeduplicated(call)) this.#claimAnswered(call, free);
+    // First those that did something.
+    for (const call of answered) if (!isRepetition(call)) this.#claimAnswered(call, free);
+    for (const call of answered) if (isRepetition(call)) this.#claimAnswered(call, free);
     const unknown = calls.filter(({ told }) => told === undefined || told.type === "unknown");
     const failed = calls.filter(({ told }) => told?.type === "fail");
     const refused = failed.filter(({ told }) => decidedInTheLog.has(told?.reason ?? ""));
     // Of several that a command may belong to, nobody knows to which: its outcome is known only if all of them were refused.
     const outcome = unknown.length > 0 ? "unknown" : "refused";
+    // Nor, then, where each of them stands.
+    const isClear = free.length === 1 && unknown.length + refused.length === 1;
     for (const place of free) {
       const isUnknown = unknown.length > 0;
       const call = unknown.shift() ?? refused.shift();
       if (call !== undefined) {
-        this.#give(place, call, outcome);
+        this.#give(place, call, outcome, isClear);
         if (isUnknown) this.found++;
         continue;
       }
@@ -152,21 +154,20 @@ class Claims {
     this.never += unknown.length;
   }
 
-  #give(place: number, call: Call, outcome: Outcome): void {
+  #give(place: number, call: Call, outcome: Outcome, isClear = true): void {
     this.#calls[place] = call;
     this.#outcomes[place] = outcome;
-    this.indexOf.set(call, this.#steps[place]?.index ?? 0);
+    if (isClear) this.indexOf.set(call, this.#steps[place]?.index ?? 0);
   }
 
   /** Takes its command out of `free`. */
   #claimAnswered(call: Call, free: number[]): void {
     const said = logIndexOf(call);
     const isAt = (place: number): boolean => this.#steps[place]?.index === said;
-    const repeats = isDeduplicated(call);
     // An answer that says no index, or that of the message it repeats (O1), is content with any.
-    const anywhere = said === undefined || repeats;
-    // Of several in one entry the first is stored, and the others repeat it.
-    let at = repeats ? free.findLastIndex(isAt) : free.findIndex(isAt);
+    const anywhere = said === undefined || isDeduplicated(call);
+    // Of several in one entry the first took effect, and the others repeat it.
+    let at = isRepetition(call) ? free.findLastIndex(isAt) : free.findIndex(isAt);
     if (at < 0 && anywhere && free.length > 0) at = 0;
     const place = free[at];
     if (place !== undefined) {
@@ -243,6 +244,10 @@ export function logIndexOf({ told }: Call): number | undefined {
 
 function isDeduplicated({ told }: Call): boolean {
   return told?.told?.placed?.some(({ deduplicated }) => deduplicated) ?? false;
+}
+
+function isRepetition(call: Call): boolean {
+  return isDeduplicated(call) || call.told?.told?.already === true;
 }
 
 /** M1. undefined: it leaves no command of its own. */

@@ -77,15 +77,9 @@ function enqueuesOf(op: Op) {
 }
 
 function apply(stage: Stage, mapped: Mapped): void {
-  const { step, call, outcome, standing } = mapped;
+  const { step, call } = mapped;
   const { op } = step;
-  const { model, findings } = stage;
-  if (outcome === "ok" && standing === "never") {
-    const who = call === undefined ? "" : ` of ${call.asked.process} (call ${call.asked.op})`;
-    findings.add({
-      what: `P6: the ${op.kind}${who} in entry ${step.index} took effect, though its session had ended or its number was not the next`,
-    });
-  }
+  const { model } = stage;
   switch (op.kind) {
     case "create-queue":
       model.create(op.name, op.rules, step.index);

@@ -371,7 +371,7 @@ const changes: Record<string, { readonly found: RegExp; readonly change: Change 
     },
   },
   "P6: a number is left out": {
-    found: /witness 4: .*P6: .*its number was not the next|witness 2: .*P1/,
+    found: /witness 2: .*P1: .*is not in the log/,
     change: (draft, pick) => {
       const call = pick(stored(draft));
       if (call === undefined) return false;

@@ -1,6 +1,7 @@
 // Bugs in the checkers: one that says yes too often, or no, is worse than none. Traps by the numbers at the top of each file.
 
 import type { Mutant } from "../mutant.ts";
+import { witnessMutants } from "./witness.ts";
 
 const ticks = "jepsen-like/check/ticks.ts";
 const fields = "jepsen-like/check/fields.ts";
@@ -154,4 +155,5 @@ export const jepsenLikeMutants: readonly Mutant[] = [
     find: "seen.add(verdict.linearizable);",
     replace: "seen.clear(); seen.add(verdict.linearizable);",
   },
+  ...witnessMutants,
 ];
