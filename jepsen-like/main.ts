@@ -2,8 +2,9 @@
 
 import { Command, CommanderError } from "commander";
 import { catalogue } from "./nemesis/catalogue.ts";
+import { sweep } from "./power-loss.ts";
 import { conclude, type RunRecord, type RunVerdict } from "./run/evidence.ts";
-import { runCommand } from "./run/options.ts";
+import { runCommand, sweepCommand, type SweepFlags } from "./run/options.ts";
 import { placeIn, readJson, readLogs } from "./run/place.ts";
 import { run } from "./run/run.ts";
 import { summary } from "./run/summary.ts";
@@ -48,6 +49,18 @@ async function again(directory: string, json: boolean): Promise<void> {
   tell(await conclude(place, record, await readLogs(place)), json);
 }
 
+async function powerLoss({ out, points, every }: SweepFlags): Promise<void> {
+  const { violated, inconclusive, table } = await sweep({
+    ...{ directory: out, points, every, say, signal: interruption() },
+  });
+  process.stdout.write(`\n${table}\n`);
+  for (const { mode, point, violations } of violated)
+    process.stdout.write(`FAILED  ${mode}, sync ${point}: ${violations.join("; ")}\n`);
+  for (const { mode, point } of inconclusive)
+    process.stdout.write(`shows nothing  ${mode}, sync ${point}\n`);
+  process.exitCode = violated.length + inconclusive.length === 0 ? exitCodes.pass : exitCodes.fail;
+}
+
 async function main(words: readonly string[]): Promise<void> {
   const program = new Command("npm run jepsen --")
     .description("Breaks a real cluster from outside and proves what its clients saw.")
@@ -66,6 +79,7 @@ async function main(words: readonly string[]): Promise<void> {
     .argument("<DIR>", "a run's directory")
     .option("--json", "prints the verdict as one line of JSON")
     .action((directory: string, { json = false }: { json?: boolean }) => again(directory, json));
+  program.addCommand(sweepCommand(powerLoss).exitOverride());
   try {
     await program.parseAsync([...words], { from: "user" });
   } catch (error) {

@@ -133,6 +133,28 @@ export function runCommand(act: (options: RunOptions) => Promise<void>): Command
     });
 }
 
+export interface SweepFlags {
+  readonly points: number;
+  readonly every: number;
+  readonly out: string;
+}
+
+/** The command `power-loss`. */
+export function sweepCommand(act: (flags: SweepFlags) => Promise<void>): Command {
+  return new Command("power-loss")
+    .description(
+      "Cuts the power at each of the first syncs of a node: of that node alone, then of all three at once. Needs root and strace.",
+    )
+    .option("--points <n>", "how many syncs", number(1, 1e4, true), 200)
+    .option("--every <n>", "only each n-th of them", number(1, 1e4, true), 1)
+    .option(
+      "--out <dir>",
+      "what is found; the same again: goes on where it was interrupted",
+      "jepsen-like/runs/power-loss",
+    )
+    .action(act);
+}
+
 /** What one types to have the same again. */
 export function commandOf(options: RunOptions): string {
   const { nodes, minutes, seed, nemesisList, rate, workloads: chosen, network } = options;
