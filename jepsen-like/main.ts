@@ -19,6 +19,14 @@ function tell(verdict: RunVerdict, json: boolean): void {
   process.exitCode = verdict.result === "PASS" ? exitCodes.pass : exitCodes.fail;
 }
 
+/** With what is said after it, which `helpInformation` leaves out. */
+function helpOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part) });
+  command.outputHelp();
+  return text;
+}
+
 /** The first Ctrl-C ends the trouble, and what was asked is still checked; the second one ends everything. */
 function interruption(): AbortSignal {
   const stop = new AbortController();
@@ -69,6 +77,7 @@ async function main(words: readonly string[]): Promise<void> {
     tell(await run(options, say, interruption()), options.json),
   );
   program.addCommand(starting.exitOverride(), { isDefault: true });
+  program.addHelpText("after", () => `\nWithout a command, it runs:\n\n${helpOf(starting)}`);
   program
     .command("list")
     .description("All faults and workloads, and what cannot be had here, and why.")

@@ -4,7 +4,7 @@
 //   N3. Ending it restores what it took; what it breaks for good (a disk) is repaired as an operator would.
 
 import type { Cluster } from "../cluster/contract.ts";
-import type { Network } from "../net/contract.ts";
+import type { Network, Trouble } from "../net/contract.ts";
 import type { Random } from "./random.ts";
 
 export interface Scene {
@@ -30,6 +30,8 @@ export interface Fault {
   readonly weight?: number;
   /** May go on beside another one. Default true. */
   readonly combines?: boolean;
+  /** What it does between nodes; a network that cannot do that cannot have it (N1). Undefined: nothing, or a black hole will do. */
+  readonly between?: Trouble;
   /** Undefined: it can be had here; else why not (N1). Asked once per run. */
   probe?(): Promise<string | undefined>;
   /** Before the cluster starts: it needs other directories, namespaces, wrapped commands. */

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeDigest } from "../checkers/contract.ts";
 import { RealCluster } from "../cluster/cluster.ts";
 import type { Network } from "../net/contract.ts";
+import { openNamespaces } from "../net/namespaces.ts";
 import { openProxies } from "../net/proxies.ts";
 import { until } from "../nemesis/effect.ts";
 import type { Fault, Scene } from "../nemesis/fault.ts";
@@ -83,10 +84,14 @@ async function begin(
   closers: (() => Promise<void>)[],
 ): Promise<Stage> {
   const random = randomFrom(options.seed);
-  const { faults, skipped } = await available(options.nemesis.faults);
-  const chance = random.fork("jitter");
-  const network = await openProxies({ nodes: options.nodes, chance: () => chance.next() });
+  const jitter = random.fork("jitter");
+  const chance = (): number => jitter.next();
+  const network =
+    options.network === "namespaces"
+      ? await openNamespaces({ chance })
+      : await openProxies({ nodes: options.nodes, chance });
   closers.push(() => network.close());
+  const { faults, skipped } = await available(options.nemesis.faults, network);
   const base = {
     random: random.fork("nemesis"),
     electionMs,
@@ -128,11 +133,16 @@ async function begin(
 /** R3. */
 async function available(
   faults: readonly Fault[],
+  network: Network,
 ): Promise<{ faults: readonly Fault[]; skipped: { fault: string; why: string }[] }> {
   const skipped: { fault: string; why: string }[] = [];
   const here: Fault[] = [];
   for (const fault of faults) {
-    const why = await fault.probe?.();
+    const { between } = fault;
+    const why =
+      between !== undefined && network.can?.(1, 2, between) === false
+        ? `between nodes in ${network.kind} there are black holes only`
+        : await fault.probe?.();
     if (why === undefined) here.push(fault);
     else skipped.push({ fault: fault.name, why });
   }

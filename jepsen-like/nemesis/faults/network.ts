@@ -29,12 +29,14 @@ type Draw = (scene: Scene) => Shape | Promise<Shape>;
 type Ill = (scene: Scene) => { readonly how: string; readonly trouble: Trouble };
 
 const swallowed: Ill = () => ({ how: "swallowed", trouble: { blackHole: true } });
-/** What a cut looks like: packets that vanish, or now and then a connection that is refused. */
-const cut: Ill = (scene) =>
-  scene.random.chance(0.25)
-    ? { how: "reset", trouble: { reset: true } }
+const refused: Trouble = { reset: true };
+/** What a cut looks like: packets that vanish, or now and then, where that can be, a connection that is refused. */
+const cut: Ill = ({ random, network }) =>
+  random.chance(0.25) && network.can?.(1, 2, refused) !== false
+    ? { how: "reset", trouble: refused }
     : { how: "cut", trouble: { blackHole: true } };
-const reset: Ill = () => ({ how: "reset", trouble: { reset: true } });
+const reset: Ill = () => ({ how: "reset", trouble: refused });
+const halved: Ill = () => ({ how: "half-open", trouble: { halfOpen: true } });
 const delayed: Ill = () => ({ how: "100 ± 50 ms late", trouble: { delayMs: 100, jitterMs: 50 } });
 const crawling: Ill = ({ random }) => {
   const bytesPerSecond = random.pick([4_096, 16_384, 65_536]);
@@ -87,15 +89,17 @@ interface Options {
   /** The node that is hit led, and cannot go on leading (X2). */
   readonly deposes?: boolean;
   readonly flaps?: boolean;
+  readonly between?: Trouble;
 }
 
 function networkFault(name: string, what: string, draw: Draw, ill: Ill, options: Options): Fault {
-  const { weight = 1, lasts = [2, 10], deposes = false, flaps = false } = options;
+  const { weight = 1, lasts = [2, 10], deposes = false, flaps = false, between } = options;
   return {
     name,
     what,
     kind: "network",
     weight,
+    ...(between === undefined ? {} : { between }),
     begin: async (scene): Promise<Ongoing> => {
       const { network, random, electionMs } = scene;
       const shape = await draw(scene);
@@ -276,7 +280,7 @@ export const networkFaults: readonly Fault[] = [
     "100 ± 50 ms between all nodes",
     all("all nodes", undefined, everyPeer),
     delayed,
-    { lasts: long },
+    { lasts: long, between: { delayMs: 100 } },
   ),
   networkFault(
     "delay-clients",
@@ -290,7 +294,7 @@ export const networkFaults: readonly Fault[] = [
     "4 to 64 KiB/s between the leader and the others",
     ofOne("leader", alone),
     crawling,
-    {},
+    { between: { bytesPerSecond: 4_096 } },
   ),
   networkFault(
     "black-hole",
@@ -304,7 +308,14 @@ export const networkFaults: readonly Fault[] = [
     "one node: every connection is reset, from nodes and clients",
     ofOne("one", aloneAndClients),
     reset,
-    {},
+    { between: refused },
+  ),
+  networkFault(
+    "half-open",
+    "one node: connections end for whoever sends, and the receiver is not told",
+    ofOne("one", aloneAndClients),
+    halved,
+    { between: { halfOpen: true } },
   ),
   networkFault(
     "clients-only",
