@@ -1,31 +1,62 @@
 // Who dialled? An address that several nodes share says nothing of who comes, but the kernel knows which process has the other
 // end of a connection on this host. Linux only; elsewhere nobody is recognised.
+//   OR1. The kernel's table is long when connections come and go, and slow to read: it is read beside the event loop, once for all
+//        who ask meanwhile. What waited for it would make the proxies late, which no fault asked for.
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 
-/** Which of the processes has the local socket 127.0.0.1:`port`. Keys: whatever the caller knows the processes by. */
-export function ownerOf(port: number, pids: ReadonlyMap<number, number>): number | undefined {
-  const inode = inodeOf(port);
+/** Of 127.0.0.1 in the byte order of x86 and ARM, as the kernel prints it. */
+const loopback = " 0100007F:";
+const listening = "0A";
+
+let reading: Promise<Buffer> | undefined;
+let next: Promise<Buffer> | undefined;
+
+/** As it is after this call: one that is being read already may lack what happened since. */
+async function table(): Promise<Buffer> {
+  const running = reading;
+  next ??= (async () => {
+    await running?.catch(() => undefined);
+    next = undefined;
+    reading = readFile("/proc/net/tcp");
+    return await reading;
+  })();
+  return await next;
+}
+
+/**
+ * Which of the processes has the local socket 127.0.0.1:`port`. Keys: whatever the caller knows the processes by.
+ * @param pids asked when the table was read.
+ */
+export async function ownerOf(
+  port: number,
+  pids: () => ReadonlyMap<number, number>,
+): Promise<number | undefined> {
+  const inode = inodeIn(await table().catch(() => Buffer.alloc(0)), port);
   if (inode === undefined) return undefined;
   const link = `socket:[${inode}]`;
-  for (const [id, pid] of pids) if (hasOpen(pid, link)) return id;
+  for (const [id, pid] of pids()) if (hasOpen(pid, link)) return id;
   return undefined;
 }
 
-/** /proc/net/tcp: "sl local_address rem_address st … inode", addresses as hexadecimal IP:PORT. */
-function inodeOf(port: number): string | undefined {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  try {
-    for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      const isListening = fields[3] === "0A";
-      if (fields[1]?.endsWith(local) === true && !isListening && fields[9] !== "0")
-        return fields[9];
-    }
-  } catch {
-    return undefined;
+/** Lines are "sl local_address rem_address st … inode", addresses as hexadecimal IP:PORT. */
+function inodeIn(lines: Buffer, port: number): string | undefined {
+  const local = `${loopback}${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  for (let at = lines.indexOf(local); at >= 0; at = lines.indexOf(local, at + 1)) {
+    const line = lines.toString("latin1", at, lines.indexOf("\n", at));
+    const [own, , state, ...rest] = line.trim().split(/\s+/);
+    const inode = rest[5];
+    // The same address as that of the other end of some connection is in the next column.
+    if (own === undefined || !isOwnColumn(lines, at) || state === listening) continue;
+    if (inode !== undefined && inode !== "0") return inode;
   }
   return undefined;
+}
+
+/** The first address of a line follows its number and a colon. */
+function isOwnColumn(lines: Buffer, at: number): boolean {
+  return lines[at - 1] === ":".charCodeAt(0);
 }
 
 function hasOpen(pid: number, link: string): boolean {

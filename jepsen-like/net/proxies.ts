@@ -147,7 +147,21 @@ export class ProxyNetwork implements Network {
   }
 
   #accept(socket: Socket, via: End, to: number, target: string): void {
-    const from = via === 0 ? this.#whoDials(socket) : via;
+    if (via !== 0) {
+      this.#join(socket, via, to, target);
+      return;
+    }
+    // It is not read meanwhile, and what goes wrong with it is for whoever reads it.
+    const unheard = (): void => undefined;
+    socket.on("error", unheard);
+    void this.#whoDials(socket).then((from) => {
+      socket.off("error", unheard);
+      if (socket.destroyed || this.#closed) socket.destroy();
+      else this.#join(socket, from, to, target);
+    });
+  }
+
+  #join(socket: Socket, from: End, to: number, target: string): void {
     const forward = this.#lane(from, to);
     const backward = this.#lane(to, from);
     const refusing = [forward, backward].find((lane) => lane.refuses);
@@ -169,7 +183,7 @@ export class ProxyNetwork implements Network {
   }
 
   /** PX3. */
-  #whoDials({ remotePort }: Socket): number {
-    return remotePort === undefined ? 0 : (ownerOf(remotePort, this.#pids()) ?? 0);
+  async #whoDials({ remotePort }: Socket): Promise<number> {
+    return remotePort === undefined ? 0 : ((await ownerOf(remotePort, this.#pids)) ?? 0);
   }
 }

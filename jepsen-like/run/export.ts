@@ -7,7 +7,7 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFile, link, mkdir, readdir, stat } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -57,10 +57,17 @@ async function sameLength(path: string, bytes: number): Promise<boolean> {
   return kept.nlink > 1 || kept.size === bytes;
 }
 
+/** A file that went, or whose disk is dead, is left as it was kept: the next round asks again. */
 async function copyIfThere(from: string, to: string): Promise<void> {
-  await copyFile(from, to).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  });
+  const fresh = `${to}.tmp`;
+  try {
+    await copyFile(from, fresh);
+    await rename(fresh, to);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "EIO") throw error;
+  }
 }
 
 async function segmentsIn(directory: string): Promise<SegmentFile[]> {
