@@ -43,6 +43,13 @@ describe("holds, with everything odd in it", () => {
       ],
     ],
     [
+      "who attaches anew is given again what it holds (O2)",
+      [
+        ...[enqueue(one, 0, 10), delivered(one, 1, 20), delivered(one, 1, 30)],
+        settle("ack", one, 1, 31, 32),
+      ],
+    ],
+    [
       "a failed enqueue is asked for again under its name",
       [
         enqueue(one, 0, 10, { type: "fail" }),
@@ -359,9 +366,9 @@ describe("is violated", () => {
     ],
     [
       "Q4",
-      "the same lease twice",
-      [enqueue(one, 0, 10), delivered(one, 1, 20), delivered(one, 1, 30)],
-      /token 1, reached c twice/,
+      "the same lease, to two",
+      [enqueue(one, 0, 10), delivered(one, 1, 20), delivered(one, 1, 30, { process: "d" })],
+      /token 1, reached c and d/,
     ],
     [
       "Q4",
