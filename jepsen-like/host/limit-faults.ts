@@ -5,8 +5,7 @@ import type { Cluster, Launcher } from "../cluster/contract.ts";
 import type { Fault } from "../nemesis/fault.ts";
 import { Group, whyNoGroup } from "./cgroup.ts";
 import { wrap } from "./launchers.ts";
-import { limitCpu, limitFiles, whyNoFileLimit } from "./limits.ts";
-import { nextFile } from "./processes.ts";
+import { limitCpu, limitFiles, whyNoFileLimit, type FileLimit } from "./limits.ts";
 import { chooseOne, deathsSince, howItEnded, logSince, pidOf, start } from "./targets.ts";
 
 const files: Fault = {
@@ -21,14 +20,13 @@ const files: Fault = {
     const death = deathsSince(cluster, id);
     const lines = await logSince(cluster.logFile(id));
     const limited = await limitFiles(pid);
-    const knocks = knock(cluster, id);
+    const knocks = knock(cluster, id, limited);
     return {
       what: `node ${id} can have ${limited.limit} files open, as many as it had`,
       targets: [id],
       ms: scene.random.between(4, 8) * scene.electionMs,
       end: async () => {
         const refused = await knocks.end();
-        const atLimit = nextFile(pid) >= limited.limit;
         const told = (await lines()).some((line) => line.includes("EMFILE"));
         await limited.restore();
         const ended = death();
@@ -36,7 +34,7 @@ const files: Fault = {
         if (ended !== undefined)
           return `node ${id} ended by itself ${howItEnded(ended)}, and came back`;
         if (told) return `node ${id} said EMFILE, and went on`;
-        return refused > 0 && atLimit
+        return refused > 0
           ? `node ${id} refused ${refused} new connections, and takes them again`
           : undefined;
       },
@@ -46,19 +44,24 @@ const files: Fault = {
 
 const knockMs = 300;
 
+/** How long to wait for the first refusal, beyond the time that the fault was meant to last. */
+const refusalMsMax = 10_000;
+
 /** Asks a node again and again, each time over a new connection. */
-function knock(cluster: Cluster, id: number): { end(): Promise<number> } {
+function knock(cluster: Cluster, id: number, limited: FileLimit): { end(): Promise<number> } {
   let refused = 0;
-  let on = true;
+  let until = Infinity;
   const done = (async () => {
-    while (on) {
+    while (Date.now() < until) {
+      await limited.tighten();
       if ((await cluster.observe(id)) === undefined) refused++;
+      if (until < Infinity && (refused > 0 || !cluster.isRunning(id))) break;
       await sleep(knockMs);
     }
   })();
   return {
     end: async () => {
-      on = false;
+      until = refused > 0 ? 0 : Date.now() + refusalMsMax;
       await done;
       return refused;
     },

@@ -18,10 +18,16 @@ export async function whyNoFileLimit(): Promise<string | undefined> {
   }
 }
 
-/** From now on the process can open nothing more than it has open; `restore` gives back what it had. */
-export async function limitFiles(
-  pid: number,
-): Promise<{ readonly limit: number; restore(): Promise<void> }> {
+export interface FileLimit {
+  readonly limit: number;
+  /** What it has closed meanwhile it cannot open again either. */
+  tighten(): Promise<void>;
+  /** Gives back what it had. */
+  restore(): Promise<void>;
+}
+
+/** From now on the process can open nothing more than it has open. */
+export async function limitFiles(pid: number): Promise<FileLimit> {
   const limits = await readFile(`/proc/${pid}/limits`, "utf8");
   const soft = /^Max open files\s+(\S+)/m.exec(limits)?.[1];
   if (soft === undefined) throw new Error(`process ${pid} says no limit of open files`);
@@ -29,8 +35,11 @@ export async function limitFiles(
   await must("prlimit", "--pid", String(pid), `--nofile=${limit}:`);
   return {
     limit,
+    // It may have ended meanwhile.
+    tighten: async () => {
+      await run("prlimit", ["--pid", String(pid), `--nofile=${Math.min(limit, nextFile(pid))}:`]);
+    },
     restore: async () => {
-      // It may have ended meanwhile.
       await run("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
     },
   };
