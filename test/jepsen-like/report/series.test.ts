@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Call } from "../../../jepsen-like/checkers/contract.ts";
 import { count, duration, moment, percent, short } from "../../../jepsen-like/report/format.ts";
 import { gapAt, gapsOf } from "../../../jepsen-like/report/gaps.ts";
+import { labelledOf, scaleOf } from "../../../jepsen-like/report/key-scale.ts";
 import { area, line, linear, logarithmic } from "../../../jepsen-like/report/plot.ts";
 import { flowsOf, latenciesOf, outcomesOf, quantile } from "../../../jepsen-like/report/series.ts";
 import { spanOf, ticksOf } from "../../../jepsen-like/report/span.ts";
@@ -26,13 +27,13 @@ const historyOf = (...calls: Call[]) => ({ calls, delivered: [], notes: [] });
 const sum = (values: Float64Array): number => values.reduce((all, value) => all + value, 0);
 
 describe("the span of a page", () => {
-  test("holds every time of the run, in at most 600 buckets (S1, S2)", () => {
+  test("holds every time of the run, in at most 800 buckets (S1, S2)", () => {
     for (const seconds of [1, 59, 61, 150, 7_200, 400_000]) {
       const history = historyOf(call(5 * second, (5 + seconds) * second));
       const span = spanOf({ ...emptyRun(), history });
       expect(span.from).toBe(5 * second);
       expect(span.to).toBeGreaterThanOrEqual((5 + seconds) * second);
-      expect(span.buckets).toBeLessThanOrEqual(600);
+      expect(span.buckets).toBeLessThanOrEqual(800);
       expect(span.buckets * span.bucketUs).toBe(span.to - span.from);
     }
   });
@@ -101,6 +102,37 @@ describe("what the charts show", () => {
   });
 });
 
+describe("the axis of a key", () => {
+  const events = [10, 11, 500, 3 * second, 3 * second + 40];
+  const place = scaleOf(0, 4 * second, events);
+
+  test("is in order of time, and events have places of their own (K1)", () => {
+    const places = events.map(place);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(new Set(places).size).toBe(events.length);
+    expect([-1, 0, 4 * second, 5 * second].map(place)).toEqual([0, 0, 100, 100]);
+    for (let time = 0; time < 4 * second; time += 9_973)
+      expect(place(time)).toBeLessThanOrEqual(place(time + 9_973));
+  });
+
+  test("has room for what is short beside what is long (K2)", () => {
+    expect(place(500) - place(11)).toBeGreaterThan(3);
+    expect(place(3 * second) - place(500)).toBeLessThan(60);
+  });
+
+  test("of no length has one place", () => {
+    expect(scaleOf(7, 7, [7])(7)).toBe(0);
+  });
+
+  test("has labels that do not touch, those of the findings before others", () => {
+    const labels = labelledOf(place, [3 * second], events);
+    expect(labels).toContain(3 * second);
+    const places = labels.map(place);
+    for (const [at, one] of places.entries())
+      if (at > 0) expect(one - places[at - 1]!).toBeGreaterThanOrEqual(12);
+  });
+});
+
 describe("gaps of service", () => {
   const history = historyOf(
     ...[0, 0.4, 0.6, 3, 3.1, 3.2].map((time) => call(time * second, time * second)),
@@ -108,8 +140,29 @@ describe("gaps of service", () => {
     call(second, 2 * second, "unknown"),
   );
 
-  test("end with a success only (G1)", () => {
-    expect(gapsOf(history)).toEqual([{ from: 0.6 * second, to: 3 * second }]);
+  test("begin when someone waits, and end with a success only (G1)", () => {
+    expect(gapsOf(history)).toEqual([{ from: second, to: 3 * second }]);
+    const early = call(0.5 * second, 3 * second);
+    expect(gapsOf(historyOf(...history.calls, early))).toEqual([
+      { from: 0.6 * second, to: 3 * second },
+    ]);
+  });
+
+  test("are none where nobody asks, or where a long poll waits as it should (G1)", () => {
+    const idle = [call(0, 1_000), call(9 * second, 9 * second + 1_000)];
+    expect(gapsOf(historyOf(...idle))).toEqual([]);
+    expect(gapsOf(historyOf(...idle, call(2_000, 8 * second, "ok", "receive")))).toEqual([]);
+    const refused = call(second, 8 * second, "fail", "receive");
+    expect(gapsOf(historyOf(...idle, refused))).toEqual([{ from: second, to: 9 * second + 1_000 }]);
+  });
+
+  test("are found for a call that waited through several of them", () => {
+    const calls = [0, 2, 4].map((time) => call(time * second, time * second));
+    const slow = call(0, 4 * second);
+    expect(gapsOf(historyOf(...calls, slow))).toEqual([
+      { from: 0, to: 2 * second },
+      { from: 2 * second, to: 4 * second },
+    ]);
   });
 
   test("belong to a change of leader that they touch (G2)", () => {
