@@ -1,22 +1,21 @@
 // The verdict of each check: what is wrong first, with its findings open.
 
 import type { Finding, Verdict } from "../checkers/contract.ts";
-import { moment } from "./format.ts";
 import { cut, markup, type Markup } from "./markup.ts";
 import type { Span } from "./span.ts";
+import { whereOf, type Places } from "./wrong.ts";
 
 const order = { violated: 0, inconclusive: 1, holds: 2, skipped: 3 } as const;
 const findingsMax = 20;
 const openMax = 5;
 
-/** Of a finding, where the page draws its key; undefined: nowhere. */
-export type PlaceOf = (finding: Finding) => string | undefined;
-
-export function checks(verdicts: readonly Verdict[], span: Span, placeOf: PlaceOf): Markup {
+export function checks(verdicts: readonly Verdict[], span: Span, places: Places): Markup {
   const sorted = verdicts.toSorted((a, b) => order[a.result] - order[b.result]);
   const rows = sorted.map(
-    (verdict) => markup`<tr class="${verdict.result}"><td class="result">${verdict.result}</td>
-<td><b>${verdict.check}</b>${verdict.why === undefined ? undefined : markup`<p>${cut(verdict.why, 1_000)}</p>`}${findings(verdict, span, placeOf)}</td>
+    (
+      verdict,
+    ) => markup`<tr class="${verdict.result}" id="${places.check(verdict)}"><td class="result">${verdict.result}</td>
+<td><b>${verdict.check}</b>${verdict.why === undefined ? undefined : markup`<p>${cut(verdict.why, 1_000)}</p>`}${findings(verdict, span, places)}</td>
 <td class="looked">${cut(verdict.looked)}</td></tr>
 `,
   );
@@ -30,10 +29,10 @@ ${rows}</tbody></table>`
 `;
 }
 
-function findings({ findings, result }: Verdict, span: Span, placeOf: PlaceOf): Markup | undefined {
+function findings({ findings, result }: Verdict, span: Span, places: Places): Markup | undefined {
   if (findings.length === 0) return undefined;
   const item = (finding: Finding): Markup =>
-    markup`<li>${cut(finding.what, 600)}${where(finding, span, placeOf(finding))}</li>`;
+    markup`<li>${cut(finding.what, 600)}${whereOf(finding, span, places)}</li>`;
   const items = findings.slice(0, findingsMax).map(item);
   if (result !== "violated")
     return markup`<details><summary>${findings.length === 1 ? "1 finding" : `${findings.length} findings`}</summary><ol>${items}</ol></details>`;
@@ -43,13 +42,4 @@ function findings({ findings, result }: Verdict, span: Span, placeOf: PlaceOf): 
       ? undefined
       : markup`<details><summary>${more.length} more</summary><ol start="${openMax + 1}">${more}</ol></details>`
   }`;
-}
-
-function where(finding: Finding, span: Span, place: string | undefined): Markup {
-  const [first] = finding.times ?? [];
-  const at =
-    first === undefined
-      ? undefined
-      : markup` <span class="at">at ${moment(first - span.from)}</span>`;
-  return markup`${at}${place === undefined ? undefined : markup` <a href="#${place}">its key’s timeline</a>`}`;
 }

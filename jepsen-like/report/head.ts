@@ -3,27 +3,50 @@
 import type { RunData } from "./data.ts";
 import { count, counted, dated, duration, moment, percent } from "./format.ts";
 import { longest, type Gap } from "./gaps.ts";
-import { cut, markup, type Markup } from "./markup.ts";
+import type { WrongKey } from "./keys.ts";
+import { markup, type Markup } from "./markup.ts";
 import { outcomeOf } from "./series.ts";
 import type { Span } from "./span.ts";
+import { reasons, whereabouts, type Places } from "./wrong.ts";
 
 const meanings = {
   PASS: "Nothing that the clients saw contradicts the promises.",
-  FAIL: "The clients saw what must never be.",
+  FAIL: "What must never happen did.",
   INCONCLUSIVE: "Nothing wrong was seen, but too little was.",
 } as const;
-const reasonsMax = 40;
 
-export function head(data: RunData, span: Span, gaps: readonly Gap[]): Markup {
+export function head(
+  data: RunData,
+  span: Span,
+  gaps: readonly Gap[],
+  wrong: readonly WrongKey[],
+  places: Places,
+): Markup {
   const { overall, facts } = data;
   return markup`<header class="${overall.result.toLowerCase()}">
 <p class="run">raftq ${facts.version} · seed ${facts.seed} · ${counted(facts.nodes, "node")} · ${duration(span.to - span.from)} · ${dated(facts.date)}</p>
 <h1>${overall.result}</h1>
 <p class="meaning">${meanings[overall.result]}</p>
-<ul class="reasons">${overall.reasons.slice(0, reasonsMax).map((reason) => markup`<li>${cut(reason)}</li>`)}</ul>
+${whereabouts(data, wrong, span)}${reasons(data, span, places)}
 <dl class="figures">${figures(data, span, gaps).map(({ name, value, note }) => markup`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`)}</dl>
 <p class="repeat"><span>To repeat it</span><code>${facts.command}</code></p>
-</header>
+${contents(wrong)}</header>
+`;
+}
+
+/** The sections, in their order. */
+function contents(wrong: readonly WrongKey[]): Markup {
+  const sections = [
+    ...(wrong.length > 0 ? [["keys", "Keys with something wrong"] as const] : []),
+    ["run", "What happened when"] as const,
+    ["checks", "Checks"] as const,
+    ["faults", "Faults"] as const,
+    ["leaders", "Leaders"] as const,
+    ["operations", "Operations"] as const,
+    ["nodes", "Nodes"] as const,
+    ["about", "About the run"] as const,
+  ];
+  return markup`<nav>${sections.map(([id, name]) => markup`<a href="#${id}">${name}</a> `)}</nav>
 `;
 }
 

@@ -8,10 +8,11 @@ import { createHash } from "node:crypto";
 import { checks } from "./checks.ts";
 import type { RunData } from "./data.ts";
 import { faults } from "./faults.ts";
+import { counted } from "./format.ts";
 import { gapsOf } from "./gaps.ts";
 import { head } from "./head.ts";
 import { keyTimeline } from "./key-timeline.ts";
-import { idOf, wrongKeys, type WrongKey } from "./keys.ts";
+import { wrongKeys, type WrongKey } from "./keys.ts";
 import { markup, trusted, type Markup } from "./markup.ts";
 import { about, ends, leaders } from "./nodes.ts";
 import { operations } from "./operations.ts";
@@ -19,25 +20,31 @@ import { script } from "./script.ts";
 import { spanOf, type Span } from "./span.ts";
 import { style } from "./style.ts";
 import { timeline } from "./timeline.ts";
+import { placesOf } from "./wrong.ts";
 
 export type { HostFact, LeaderChange, Overall, RunData, RunFacts, SkippedFault } from "./data.ts";
+
+/** Keys; the others are a click away, so that the picture of the run is not far below. */
+const openMax = 3;
 
 /** One self-contained HTML page, in UTF-8. */
 export function report(data: RunData): string {
   const span = spanOf(data);
   const gaps = gapsOf(data.history);
   const wrong = wrongKeys(data.verdicts, data.history);
-  const places = new Map(wrong.map(({ queue, key }, at) => [idOf(queue, key), `key-${at + 1}`]));
+  const places = placesOf(data, wrong);
   const body = markup`<main>
-${head(data, span, gaps)}${timeline(data, span, gaps)}${keys(wrong, span)}${checks(data.verdicts, span, ({ queue, key }) => (key === undefined ? undefined : places.get(idOf(queue, key))))}${faults(data, span)}${leaders(data, span, gaps)}${operations(data.history)}${ends(data, span)}${about(data)}</main>`;
+${head(data, span, gaps, wrong, places)}${keys(wrong, span)}${timeline(data, span, gaps)}${checks(data.verdicts, span, places)}${faults(data, span)}${leaders(data, span, gaps)}${operations(data.history)}${ends(data, span)}${about(data)}</main>`;
   return page(`${data.overall.result} · raftq · seed ${data.facts.seed}`, body);
 }
 
 function keys(wrong: readonly WrongKey[], span: Span): Markup | undefined {
   if (wrong.length === 0) return undefined;
+  const drawn = wrong.map((one, at) => keyTimeline(one, `key-${at + 1}`, span));
+  const others = drawn.slice(openMax);
   return markup`<section id="keys"><h2>Keys with something wrong</h2>
 <p class="legend"><span class="key"><i class="ring"></i>enqueued</span><span class="key"><i class="swatch lease"></i>leased</span><span class="key"><i class="swatch again"></i>leased again</span><span class="key"><i class="dot"></i>settled</span><span class="key"><i class="swatch unknown"></i>unknown</span><span class="key"><i class="swatch fail"></i>failed</span><span class="key"><i class="swatch finding"></i>named by a finding</span></p>
-${wrong.map((one, at) => keyTimeline(one, `key-${at + 1}`, span))}</section>
+${drawn.slice(0, openMax)}${others.length === 0 ? undefined : markup`<details><summary>${counted(others.length, "more key")}</summary>${others}</details>`}</section>
 `;
 }
 

@@ -67,7 +67,7 @@ function names(text: string, body: string): boolean {
   return false;
 }
 
-function timesOf({ enqueues, deliveries, settlements }: Message): number[] {
+export function timesOf({ enqueues, deliveries, settlements }: Message): number[] {
   return [
     ...[...enqueues, ...settlements].flatMap(({ asked, told }) => [asked, told ?? asked]),
     ...deliveries.map(({ time }) => time),

@@ -3,32 +3,57 @@
 
 import type { Delivered } from "../history/record.ts";
 import { coordinate, count, counted, moment } from "./format.ts";
-import { eventsOf, viewOf, type View } from "./key-events.ts";
+import { eventsOf, timesOf, viewOf, type View } from "./key-events.ts";
+import { labelledOf, scaleOf, type PlaceAt } from "./key-scale.ts";
 import type { Message, Settlement, Trial, WrongKey } from "./keys.ts";
 import { cut, markup, type Markup } from "./markup.ts";
-import { across, ticksOf, type Span } from "./span.ts";
+import type { Span } from "./span.ts";
 
 const rowPx = 20;
 const headPx = 22;
 /** Of one message, and tries of one holder or producer; more are in the list. */
 const holdsMax = 8;
 const triesMax = 4;
-const ticksShown = 6;
+const reasonsMax = 4;
+/** Of a hold, in hundredths of the width. */
+const labelWidth = 16;
+/** Of a moment, on a narrow screen. */
+const narrowLabelWidth = 24;
+
+/** With the axis that it is drawn on. */
+interface Drawn extends View {
+  readonly at: PlaceAt;
+}
 
 export function keyTimeline(wrong: WrongKey, id: string, span: Span): Markup {
-  const view = viewOf(wrong, span);
+  const seen = viewOf(wrong, span);
+  const events = [...seen.messages.flatMap(timesOf), ...seen.times];
+  const view: Drawn = { ...seen, at: scaleOf(seen.from, seen.to, events) };
   const more = wrong.messages.size - view.messages.length;
   const beyond =
     more > 0
       ? ` ${count(view.messages.length)} of its ${count(wrong.messages.size)} messages: those nearest to what is wrong.`
       : "";
   return markup`<article id="${id}"><h3>Key ${cut(wrong.key, 80)}${wrong.queue === undefined ? undefined : markup` <span class="at">of queue ${cut(wrong.queue, 80)}</span>`}</h3>
-<ul class="reasons">${wrong.findings.slice(0, 8).map(({ check, finding }) => markup`<li><b>${check}</b>: ${cut(finding.what, 600)}</li>`)}</ul>
-${wrong.messages.size === 0 ? markup`<p class="note">The history has nothing of this key.</p>` : markup`${drawn(view, span)}<p class="note">${moment(view.from - span.from)} to ${moment(view.to - span.from)}.${beyond}</p>${list(wrong, view, span)}`}</article>
+${said(wrong)}
+${wrong.messages.size === 0 ? markup`<p class="note">The history has nothing of this key.</p>` : markup`${drawn(view, span)}<p class="note">${moment(view.from - span.from)} to ${moment(view.to - span.from)}; long times between two events are drawn shorter than they were.${beyond}</p>${list(wrong, view, span)}`}</article>
 `;
 }
 
-function drawn(view: View, span: Span): Markup {
+function said({ findings }: WrongKey): Markup {
+  const items = findings
+    .slice(0, reasonsMax)
+    .map(
+      ({ check, finding }) =>
+        markup`<li><b>${check}</b><span>${cut(finding.what, 600)}</span></li>`,
+    );
+  const more = findings.length - items.length;
+  const rest =
+    more > 0 ? markup`<li class="plain">and ${more} more, among the checks</li>` : undefined;
+  return markup`<ul class="found">${items}${rest}</ul>`;
+}
+
+function drawn(view: Drawn, span: Span): Markup {
   const rows = view.messages.map((message) => rowsOf(message));
   const heights = rows.map((some) => Math.max(1, some.length) * rowPx);
   const tops: number[] = [];
@@ -39,23 +64,34 @@ function drawn(view: View, span: Span): Markup {
   }
   const names = view.messages.map((message, at) => {
     const strong = view.named.has(message) ? " named" : "";
-    return markup`<span class="message${strong}" style="top:${tops[at] ?? 0}px"><small>${message.keySeq ?? "?"}</small> ${cut(message.body, 24)}</span>`;
+    return markup`<span class="message${strong}" style="top:${tops[at] ?? 0}px" title="${cut(message.body, 200)}"><small>${message.keySeq ?? "?"}</small> ${cut(message.body, 60)}</span>`;
   });
   const shapes = view.messages.map((message, at) =>
     shapesOf(message, rows[at] ?? [], tops[at] ?? 0, view, span),
   );
-  const ticks = ticksOf(view, ticksShown, span.from).map(
-    ({ at, label }) =>
-      markup`<line class="rule" x1="${at}%" x2="${at}%" y1="${headPx - 4}" y2="${height}"/><text x="${at}%" y="12">${label}</text>`,
+  const ticks = ticksAt(view).map(
+    ({ at, label, crowded }) =>
+      markup`<line class="rule" x1="${at}%" x2="${at}%" y1="${headPx - 4}" y2="${height}"/><text${crowded ? markup` class="odd"` : undefined} x="${at}%" y="12">${moment(label - span.from)}</text>`,
   );
   const times = view.times.map(
     (time) =>
-      markup`<line class="finding" x1="${across(view, time)}%" x2="${across(view, time)}%" y1="${headPx - 4}" y2="${height}"/>`,
+      markup`<line class="finding" x1="${view.at(time)}%" x2="${view.at(time)}%" y1="${headPx - 4}" y2="${height}"/>`,
   );
   const text = `${counted(view.messages.length, "message")}, ${moment(view.from - span.from)} to ${moment(view.to - span.from)}; the list below says the same`;
   return markup`<div class="messages" style="height:${height}px"><div class="names">${names}</div><div class="plot"><svg role="img" aria-label="${text}" height="${height}">
 ${ticks}${times}${shapes.map(({ drawn }) => drawn)}</svg>${shapes.map(({ labels }) => labels)}</div></div>
 `;
+}
+
+/** Crowded: on a narrow screen there would be no room for its label. */
+function ticksAt(view: Drawn): { at: number; label: number; crowded: boolean }[] {
+  let last = -Infinity;
+  return labelledOf(view.at, view.times, view.messages.flatMap(timesOf)).map((label) => {
+    const at = view.at(label);
+    const crowded = at - last < narrowLabelWidth;
+    if (!crowded) last = at;
+    return { at, label, crowded };
+  });
 }
 
 /** Someone had the message, or wanted to settle it. */
@@ -93,15 +129,15 @@ function shapesOf(
   message: Message,
   holds: readonly Hold[],
   top: number,
-  view: View,
+  view: Drawn,
   span: Span,
 ): Shapes {
   const enqueues = message.enqueues
     .slice(0, triesMax)
     .map((trial) => enqueueShape(trial, top + rowPx / 2, view, span));
-  const answers = message.enqueues.flatMap(({ told }) => (told === undefined ? [] : [told]));
+  const tries = message.enqueues.slice(0, triesMax);
   const held = holds.map((hold, at) =>
-    holdShape(hold, top + (at + 0.5) * rowPx, at === 0 ? answers : [], view, span),
+    holdShape(hold, top + (at + 0.5) * rowPx, at === 0 ? tries : [], view, span),
   );
   const edge = markup`<line class="level" x1="0" x2="100%" y1="${top}" y2="${top}"/>`;
   return {
@@ -112,9 +148,9 @@ function shapesOf(
 }
 
 /** A line from the question to the answer, and a ring at the answer; no answer: the line goes on. */
-function enqueueShape(trial: Trial, y: number, view: View, span: Span): Markup {
+function enqueueShape(trial: Trial, y: number, view: Drawn, span: Span): Markup {
   const { asked, told, outcome, process, f } = trial;
-  const [from, to] = [across(view, asked), across(view, told ?? view.to)];
+  const [from, to] = [view.at(asked), view.at(told ?? view.to)];
   const title = `${f} by ${process}, ${outcome}, asked at ${moment(asked - span.from)}: ${cut(trial.detail, 160)}`;
   const ring =
     told === undefined
@@ -123,26 +159,26 @@ function enqueueShape(trial: Trial, y: number, view: View, span: Span): Markup {
   return markup`<g class="enqueue"><title>${title}</title><line class="trial ${outcome}" x1="${from}%" x2="${to}%" y1="${y}" y2="${y}"/>${ring}</g>`;
 }
 
-/** The lease as a bar, up to its settlement or its end; beside it, and beside the rings of the enqueues just before it, who had it, under which token, and how it ended. */
+/** The lease as a bar, up to its settlement or its end; beside it, and beside the enqueues just before it, who had it, under which token, and how it ended. */
 function holdShape(
   { delivery, settlements }: Hold,
   y: number,
-  rings: readonly number[],
-  view: View,
+  tries: readonly Trial[],
+  view: Drawn,
   span: Span,
 ): Shapes {
   const settled = settlements.find(({ outcome }) => outcome === "ok");
   const last = settlements.at(-1);
   const dots = settlements.slice(-triesMax).map(({ f, asked, told, outcome, detail }) => {
-    const [x1, x2] = [across(view, asked), across(view, told ?? view.to)];
+    const [x1, x2] = [view.at(asked), view.at(told ?? view.to)];
     return markup`<g><title>${`${f}, ${outcome}, asked at ${moment(asked - span.from)}: ${cut(detail, 160)}`}</title><line class="trial ${outcome}" x1="${x1}%" x2="${x2}%" y1="${y}" y2="${y}"/><circle class="full ${outcome}" cx="${x2}%" cy="${y}" r="3.5"/></g>`;
   });
   const from = delivery?.time ?? last?.asked ?? view.from;
   const until =
     delivery === undefined ? from : Math.min(settled?.told ?? delivery.leaseEnds, view.to);
   const end = Math.max(until, ...settlements.map(({ asked, told }) => told ?? asked));
-  const left = across(view, from);
-  const width = Math.max(0, across(view, until) - left);
+  const left = view.at(from);
+  const width = Math.max(0, view.at(until) - left);
   const process = delivery?.process ?? last?.process ?? "";
   const bar =
     delivery === undefined
@@ -151,10 +187,14 @@ function holdShape(
   const token = delivery?.token ?? last?.token ?? 0;
   const how = last === undefined ? "" : ` · ${ending(last)}`;
   const label = `${process} · token ${token}${how}`;
-  const ring = rings.map((time) => across(view, time)).find((at) => at < left && at > left - 3);
-  const labels = labelled(label, across(view, Math.min(end, view.to)), ring ?? left, y);
+  const near = tries.filter(({ told = view.to }) => isJustBefore(view.at(told), left));
+  const start = Math.min(left, ...near.map(({ asked }) => view.at(asked)));
+  const labels = labelled(label, view.at(Math.min(end, view.to)), start, y);
   return { drawn: markup`${bar}${dots}`, labels };
 }
+
+/** So near that a label between them would lie upon the one before. */
+const isJustBefore = (at: number, left: number): boolean => at < left && at > left - labelWidth;
 
 const ending = ({ f, outcome }: Settlement): string =>
   outcome === "ok" ? f : outcome === "fail" ? `${f} refused` : `${f}?`;

@@ -14,7 +14,7 @@ const rowPx = 19;
 const footPx = 9;
 /** Hundredths of the width that a name takes, by its length; in a lane with more faults than `namedMax` names show when enlarged. */
 const nameRoom = ({ fault }: Injected): number => 1.5 + 0.65 * fault.length;
-const namedMax = 30;
+const namedMax = 40;
 /** As many lanes more than nodes at the start before lanes are shared. */
 const seatsToSpare = 3;
 
@@ -110,7 +110,7 @@ interface Place {
 function packed(faults: readonly Injected[], span: Span): Place[] {
   const rows: Place[][] = [];
   const places: Place[] = [];
-  const rowsForNamesMax = faults.length <= namedMax ? 2 : 0;
+  const rowsForNamesMax = faults.length <= namedMax ? 3 : 0;
   for (const fault of faults.toSorted((a, b) => a.from - b.from)) {
     const left = across(span, fault.from);
     const width = across(span, fault.to) - left;

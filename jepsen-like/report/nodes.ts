@@ -2,15 +2,16 @@
 
 import type { RunData } from "./data.ts";
 import { count, counted, dated, duration, moment } from "./format.ts";
-import { gapAt, gapUsMin, type Gap } from "./gaps.ts";
+import { beforeUs, gapAt, gapUsMin, type Gap } from "./gaps.ts";
 import { cut, markup, type Markup } from "./markup.ts";
 import type { Span } from "./span.ts";
+import { momentLink } from "./wrong.ts";
 
 const leadersMax = 500;
 const openMax = 12;
 const deathsMax = 50;
 
-export function leaders({ leaders }: RunData, span: Span, gaps: readonly Gap[]): Markup {
+export function leaders({ leaders, injected }: RunData, span: Span, gaps: readonly Gap[]): Markup {
   if (leaders.length === 0)
     return markup`<section id="leaders"><h2>Leaders</h2><p class="note">No node was seen to lead.</p></section>
 `;
@@ -23,16 +24,23 @@ export function leaders({ leaders }: RunData, span: Span, gaps: readonly Gap[]):
           ? "–"
           : `< ${duration(gapUsMin)}`
         : duration(gap.to - gap.from);
-    return markup`<tr><td class="number">${moment(change.time - span.from, 1)}</td><td class="number">${change.term}</td><td>node ${change.nodeId}</td><td class="number">${duration(until - change.time)}</td><td class="number">${cost}</td></tr>
+    return markup`<tr><td class="number">${momentLink(span, change.time, moment(change.time - span.from, 1))}</td><td class="number">${change.term}</td><td>node ${change.nodeId}</td><td class="number">${duration(until - change.time)}</td><td class="number">${cost}</td><td>${meanwhile(injected, gap?.from ?? change.time - beforeUs, change.time)}</td></tr>
 `;
   });
-  const table = markup`<table class="narrow"><thead><tr><th class="number">Seen at</th><th class="number">Term</th><th>Leader</th><th class="number">For</th><th class="number">Gap of service</th></tr></thead><tbody>
+  const table = markup`<table class="narrow"><thead><tr><th class="number">Seen at</th><th class="number">Term</th><th>Leader</th><th class="number">For</th><th class="number">Gap of service</th><th>Faults meanwhile</th></tr></thead><tbody>
 ${rows}</tbody></table>`;
   const beyond = leaders.length - leadersMax;
   return markup`<section id="leaders"><h2>Leaders</h2>
 ${leaders.length <= openMax ? table : markup`<details><summary>${counted(leaders.length - 1, "change")}</summary>${table}</details>`}
 <p class="note">The gap: the longest time without a successful call around the change. ${beyond > 0 ? `${count(beyond)} more changes are not listed.` : undefined}</p></section>
 `;
+}
+
+function meanwhile(injected: RunData["injected"], since: number, until: number): string {
+  const names = injected
+    .filter(({ from, to }) => from <= until && to >= since)
+    .map(({ fault }) => fault);
+  return cut([...new Set(names)].join(", "), 160);
 }
 
 export function ends({ deaths, digests }: RunData, span: Span): Markup {
@@ -71,6 +79,8 @@ ${deaths.length === 0 ? markup`<p>No process ended by itself.</p>` : markup`<h3>
   }
 }
 
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 export function about({ facts }: RunData): Markup {
   const rows = [
     { name: "Seed", value: facts.seed },
@@ -78,7 +88,7 @@ export function about({ facts }: RunData): Markup {
     { name: "Nodes", value: String(facts.nodes) },
     { name: "Asked for", value: `${facts.minutes} min` },
     { name: "Begun", value: dated(facts.date) },
-    ...facts.host.slice(0, 40),
+    ...facts.host.slice(0, 40).map(({ name, value }) => ({ name: capital(name), value })),
   ];
   return markup`<section id="about"><h2>About the run</h2>
 <dl class="facts">${rows.map(({ name, value }) => markup`<div><dt>${name}</dt><dd>${cut(value, 300)}</dd></div>`)}</dl></section>

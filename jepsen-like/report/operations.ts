@@ -69,7 +69,7 @@ function reasons(calls: readonly Call[]): Markup | undefined {
   if (tally.size === 0) return undefined;
   const rows = [...tally.values()].toSorted((a, b) => b.times - a.times).slice(0, reasonsMax);
   return markup`<h3>Why calls did not succeed</h3>
-<table><thead><tr><th class="number">Times</th><th>Operation</th><th>Reason, and what the first was told</th></tr></thead><tbody>
+<table class="listed"><thead><tr><th class="number">Times</th><th>Operation</th><th>Reason, and what the first was told</th></tr></thead><tbody>
 ${rows.map(
   ({
     f,
@@ -77,7 +77,7 @@ ${rows.map(
     reason,
     message,
     times,
-  }) => markup`<tr><td class="number">${count(times)}</td><td><span class="key"><i class="swatch ${outcome}"></i>${f}</span></td><td><b>${cut(reason, 80)}</b> <span class="at">${cut(message, 200)}</span></td></tr>
+  }) => markup`<tr><td class="number">${count(times)}</td><td><span class="key"><i class="swatch ${outcome}"></i>${f}</span></td><td><b>${cut(reason, 80)}</b> <span class="at">${cut(message, 320)}</span></td></tr>
 `,
 )}</tbody></table>`;
 }
@@ -89,7 +89,7 @@ function redeliveries({ delivered }: History): Markup | undefined {
   if (tally.size === 0) return undefined;
   const rows = [...tally].toSorted(([, a], [, b]) => b - a).slice(0, reasonsMax);
   return markup`<h3>Why messages were delivered again</h3>
-<table><thead><tr><th class="number">Times</th><th>Reason</th></tr></thead><tbody>
+<table class="listed"><thead><tr><th class="number">Times</th><th>Reason</th></tr></thead><tbody>
 ${rows.map(
   ([
     reason,

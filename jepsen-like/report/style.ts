@@ -20,14 +20,21 @@ h3{font-size:15px;margin:28px 0 6px}
 small,.note,.at{color:var(--soft);font-size:12.5px}
 .note{margin:8px 0}
 a{color:var(--okink)}
-code,pre{font:inherit}
+code,pre{font:13.5px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
 ul,ol{padding-left:1.3em}
 .run{color:var(--soft);font-size:13px}
 h1{font-size:52px;line-height:1.1;letter-spacing:-.01em;margin:10px 0 2px}
 .pass h1{color:var(--good)}.fail h1{color:var(--bad)}.inconclusive h1{color:var(--open)}
 .meaning{font-size:19px}
-.reasons{list-style:none;padding:0;margin:8px 0;max-width:72ch;color:var(--soft)}
-.reasons b{color:var(--ink)}
+.where{margin-top:10px;font-size:16px}
+.found{list-style:none;padding:0;margin:12px 0 0}
+.found li{display:grid;grid-template-columns:200px minmax(0,90ch);gap:0 16px;padding:5px 0}
+.found li.plain{display:block;max-width:90ch;color:var(--soft)}
+.found a,nav a,.where a,.at a{text-decoration-thickness:1px;text-underline-offset:2px}
+.fail .found li:not(.plain),article .found li:not(.plain){border-top:1px solid var(--line)}
+.found b a{color:inherit}
+.found span{overflow-wrap:anywhere}.found small{display:block}small a{white-space:nowrap}
+nav{margin-top:14px;font-size:13px;display:flex;flex-wrap:wrap;gap:4px 18px}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:18px 28px;margin:26px 0 22px}
 .figures dt{color:var(--soft);font-size:12.5px}
 .figures dd{font-size:25px;line-height:1.25}
@@ -45,6 +52,7 @@ h1{font-size:52px;line-height:1.1;letter-spacing:-.01em;margin:10px 0 2px}
 .swatch.process,.swatch.network,.swatch.disk,.swatch.clock,.swatch.membership,.swatch.limits,.swatch.other{background:var(--kind)}
 .swatch.unseen{background:none;border:1px dashed var(--soft)}
 .swatch.leads{height:3px;width:16px;border-radius:0;vertical-align:3px;background:var(--ink)}
+.swatch.finding{width:0;height:12px;border-left:2px dashed var(--bad);background:none;border-radius:0;vertical-align:-2px}
 .swatch.gap{background:var(--gap)}
 .strip{display:grid;grid-template-columns:150px 54px minmax(0,1fr);margin-top:20px}
 .strip .name{font-size:13px;line-height:1.45}
@@ -59,6 +67,8 @@ h1{font-size:52px;line-height:1.1;letter-spacing:-.01em;margin:10px 0 2px}
 .level{position:absolute;left:0;right:0;border-top:1px solid var(--line)}
 .rule{position:absolute;top:0;bottom:0;border-left:1px solid var(--line)}
 .layer .gap{position:absolute;top:0;bottom:0;min-width:1px;background:var(--gap);opacity:.6}
+.layer .offence{position:absolute;top:0;bottom:0;border-left:1px dashed var(--bad)}
+.layer .mark{position:absolute;top:3px;transform:translateX(-50%);font:normal 12px/1 system-ui,sans-serif;color:var(--bad);cursor:default}
 .lanes .plot{border-top:1px solid var(--line)}
 .axis .strip,.lanes .strip{margin-top:0}.axis .strip{margin-top:4px}.axis .plot{border:0;overflow:visible;clip-path:inset(0 -26px)}
 .tick{position:absolute;top:2px;transform:translateX(-50%);font-size:11.5px;color:var(--soft);white-space:nowrap}
@@ -87,7 +97,10 @@ td ol{margin-top:6px;font-size:13.5px;max-width:90ch}
 td li{margin-bottom:4px}
 td.result{white-space:nowrap;width:110px}
 td.looked{white-space:normal;color:var(--soft);width:42%}
-.holds .result{color:var(--good)}.violated .result{color:var(--bad);font-weight:600}.inconclusive .result{color:var(--open);font-weight:600}.skipped{color:var(--soft)}
+.holds .result{color:var(--good)}.violated .result{color:var(--bad);font-weight:600}.inconclusive .result{color:var(--open);font-weight:600}.skipped{color:var(--soft)}.skipped .result{color:inherit}.skipped b{font-weight:400}
+.what{color:var(--soft);min-width:16em}
+tr:target,article:target h3{background:var(--faint)}
+table.listed{width:auto}
 .lacking{color:var(--open)}
 details{margin-top:10px}
 summary{cursor:pointer;color:var(--okink);font-size:13px}
@@ -96,7 +109,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:12.5px;color:var(--sof
 .facts dt{color:var(--soft);font-size:12.5px}
 .facts dd{overflow-wrap:anywhere}
 article{margin-top:26px}
-.messages{position:relative;display:grid;grid-template-columns:150px minmax(0,1fr);font-size:12px}
+.messages{position:relative;display:grid;margin-top:12px;grid-template-columns:212px minmax(0,1fr);font-size:12px}
 .names{position:relative}
 .message{position:absolute;left:0;right:8px;height:20px;line-height:20px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;color:var(--soft)}
 .message small{display:inline-block;min-width:2.2em;text-align:right;margin-right:6px}
@@ -115,7 +128,6 @@ circle.full.ok{fill:var(--okink)}circle.full.fail{fill:var(--fail)}circle.full.u
 .lease{fill:var(--ok);opacity:.45}.lease.again{fill:var(--fail)}
 .grant{fill:var(--ink)}
 .swatch.lease{background:var(--ok);opacity:.6}.swatch.again{background:var(--fail);opacity:.6}
-.swatch.finding{width:0;height:12px;border-left:2px dashed var(--bad);background:none;border-radius:0;vertical-align:-2px}
 .cross{color:var(--bad);font-weight:700;margin-right:6px;font-style:normal}
 .ring,.dot{display:inline-block;width:9px;height:9px;border-radius:50%;border:1.6px solid var(--okink);margin-right:6px}
 .dot{background:var(--okink)}
@@ -129,11 +141,15 @@ circle.full.ok{fill:var(--okink)}circle.full.fail{fill:var(--fail)}circle.full.u
 @media (max-width:720px){main{padding:18px 14px 60px}
 h1{font-size:40px}.meaning{font-size:17px}h2{margin-top:40px}
 .figures{grid-template-columns:1fr 1fr;gap:16px}.figures dd{font-size:21px}
-.strip{grid-template-columns:42px minmax(0,1fr)}
+.strip{grid-template-columns:52px minmax(0,1fr)}.tick.last{transform:translateX(-100%)}
 .strip .name{grid-column:1/-1;margin-bottom:5px}
 .strip .name b,.strip .name small,.strip .name .key{display:inline-block;margin-right:10px}
 .lanes .name{margin:3px 0 1px;font-size:12px;color:var(--soft)}
 .odd{display:none}
+.found li{grid-template-columns:1fr}
+.kinds tr{display:grid;grid-template-columns:minmax(0,1fr) 58px 66px 68px;border-top:1px solid var(--line)}.kinds td{border:0}
+.kinds .what{grid-column:1/-1;order:1;min-width:0;padding-top:0}.kinds th.what{display:none}.kinds .why{grid-column:2/-1}
+.stacks td.result{float:right}
 .stacks thead{display:none}.stacks tr,.stacks td{display:block;width:auto}.stacks td{border:0;padding:1px 0}.stacks tr{border-top:1px solid var(--line);padding:7px 0;display:block}
 table{font-size:12px}th,td{padding-right:8px}section,details{overflow-x:auto}details table{min-width:560px}
 .messages{grid-template-columns:92px minmax(0,1fr);font-size:11px}.message small{min-width:1.6em;margin-right:3px}}

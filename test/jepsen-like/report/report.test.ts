@@ -252,7 +252,7 @@ describe("nothing is left out (R3)", () => {
 
   test("violated checks stand before all others, with the first findings open", () => {
     const checks = elementOf(page, "section", "checks");
-    const at = (result: string): number => checks.indexOf(`<tr class="${result}">`);
+    const at = (result: string): number => checks.indexOf(`<tr class="${result}" `);
     expect(at("violated")).toBeLessThan(at("inconclusive"));
     expect(at("inconclusive")).toBeLessThan(at("holds"));
     expect(checks.indexOf("<ol>")).toBeLessThan(checks.indexOf("<details>"));
@@ -345,6 +345,42 @@ describe("nothing is left out (R3)", () => {
     );
     expect(operations).toContain("NO_LEADER no answer within 1000 ms");
     expect(operations).toContain("STALE_LEASE");
+  });
+});
+
+describe("the top of a page of a run that failed", () => {
+  const data = badRun();
+  const page = report(data);
+  const [first, ...others] = data.verdicts.filter(({ result }) => result === "violated");
+  const top = page.slice(0, page.indexOf("</header>"));
+
+  test("says how much is wrong, which keys, when, and what was done to the cluster then", () => {
+    const text = textOf(top);
+    expect(text).toContain(`${others.length + 1} of ${data.verdicts.length} checks violated.`);
+    expect(text).toContain(`Concerned: key ${first!.findings[0]!.key} of queue ledger`);
+    expect(text).toMatch(/At \d+:\d\d\.\d{3} to .*, (under|[\d.]+ s after) [a-z]/);
+  });
+
+  test("leads from each reason to its check, its key and its time", () => {
+    const reasons = [`${first!.check}: ${first!.findings[0]!.what}`, "something else"];
+    const page = report({ ...data, overall: { result: "FAIL", reasons } });
+    const found = elementOf(page, "ul", "reasons");
+    const row = data.verdicts.findIndex(({ check }) => check === first!.check) + 1;
+    expect(found).toContain(`href="#check-${row}"`);
+    expect(page).toContain(`id="check-${row}"`);
+    expect(found).toContain('href="#key-1"');
+    expect(found).toContain("data-from=");
+    expect(found).toContain("something else");
+  });
+
+  test("is followed by the keys, and the times are marked on the picture of the run", () => {
+    expect(page.indexOf('<section id="keys">')).toBeLessThan(page.indexOf('<section id="run">'));
+    const run = elementOf(page, "section", "run");
+    const times = data.verdicts
+      .filter(({ result }) => result === "violated")
+      .flatMap(({ findings }) => findings.flatMap(({ times = [] }) => times));
+    expect(run.match(/class="mark"/g)).toHaveLength(times.length);
+    expect(report(goodRun(small))).not.toContain('class="mark"');
   });
 });
 
