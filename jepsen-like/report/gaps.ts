@@ -1,7 +1,7 @@
 // When was there no service, and which change of leader had part in it?
 //   G1. A gap is a time of at least `gapUsMin` in which no call of anyone succeeded and someone waited for one, up to a success. It begins
 //       with the success before, or when the first of those that waited was asked: where nobody asks, nothing is missing. A long poll
-//       that ended well waited because it should.
+//       that ended well waited because it should; a call without any answer was asked by a process that may have been gone at once.
 //   G2. To a change of leader belongs the longest gap that touches the time from `beforeUs` before it was seen to `afterUs` after:
 //       it is seen late, by an observer that asks now and then, and the clients find the new leader a little later.
 
@@ -23,8 +23,8 @@ export function gapsOf({ calls }: History): Gap[] {
   const starts = silences.map(() => Infinity);
   for (const call of calls) {
     const { asked, told } = call;
-    if (waits(call) && told?.type === "ok") continue;
-    const end = told?.time ?? asked.time;
+    if (told === undefined || (waits(call) && told.type === "ok")) continue;
+    const end = told.time;
     for (let at = firstEndingAfter(silences, asked.time); at < silences.length; at += 1) {
       const silence = silences[at];
       if (silence === undefined || silence.from >= end) break;

@@ -139,7 +139,11 @@ function bar(data: RunData, span: Span, { fault, row, left, width, room }: Place
   const size = Math.min(4, Math.ceil(fault.fault.length / 6));
   const classes = `bar ${kindOf(data, fault.fault)}${unseen ? " unseen" : ""}${inside ? " inside" : ""} size${size}`;
   const share = coordinate((width / Math.max(room, 0.01)) * 100);
-  return markup`<div class="${classes}" style="left:${left}%;width:${room}%;top:${row * rowPx + 2}px" title="${title}"><i style="width:${Math.min(share, 100)}%"></i><b>${fault.fault}</b></div>
+  const wide = `${Math.min(share, 100)}%`;
+  const name = inside
+    ? markup`<b style="max-width:${wide}">${fault.fault}</b>`
+    : markup`<b>${fault.fault}</b>`;
+  return markup`<div class="${classes}" style="left:${left}%;width:${room}%;top:${row * rowPx + 2}px" title="${title}"><i style="width:${wide}"></i>${name}</div>
 `;
 }
 

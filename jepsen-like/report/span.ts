@@ -5,7 +5,7 @@
 import type { RunData } from "./data.ts";
 import { coordinate, moment } from "./format.ts";
 
-const bucketsMax = 800;
+const bucketsMax = 1_000;
 const bucketSteps = [100, 200, 500].flatMap((ms) => [ms, ms * 10, ms * 100, ms * 1_000]);
 const tickSeconds = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600];
 

@@ -13,7 +13,7 @@ export const style = `
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}
-main{max-width:1240px;margin:0 auto;padding:28px 28px 80px}
+main{max-width:1240px;margin:0 auto;padding:28px 28px 80px;overflow-x:clip}
 h1,h2,h3,p,ul,ol,dl,dd,pre{margin:0}
 h2{font-size:19px;line-height:1.3;margin:52px 0 12px}
 h3{font-size:15px;margin:28px 0 6px}
@@ -76,8 +76,8 @@ nav{margin-top:14px;font-size:13px;display:flex;flex-wrap:wrap;gap:4px 18px}
 .bar{position:absolute;height:15px;display:flex;container-type:inline-size}
 .bar i{flex:none;min-width:2px;border-radius:2px;background:var(--kind)}
 .bar b{font-weight:400;font-size:11px;line-height:15px;padding:0 4px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;min-width:0}
-.bar.inside b{position:absolute;left:0;max-width:100%;color:#fff}
-@container (max-width:44px){.size1 b{display:none}}@container (max-width:80px){.size2 b{display:none}}@container (max-width:116px){.size3 b{display:none}}@container (max-width:152px){.size4 b{display:none}}
+.bar.inside b{position:absolute;left:0;color:#fff}
+@container (max-width:44px){.bar b{display:none}}@container (max-width:80px){.size2:not(.inside) b{display:none}}@container (max-width:116px){.size3:not(.inside) b{display:none}}@container (max-width:152px){.size4:not(.inside) b{display:none}}
 .bar.unseen i{background:none;border:1px dashed var(--kind)}
 .bar.unseen.inside b{color:var(--ink)}
 .layer .leads{position:absolute;bottom:2px;height:3px;background:var(--ink);min-width:1px}

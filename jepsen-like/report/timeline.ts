@@ -13,7 +13,7 @@ import { marksOf, type Mark } from "./wrong.ts";
 const gapsDrawnMax = 500;
 /** Of the width, in hundredths: narrower ones would be a grey all over a long run; they show when it is enlarged. */
 const briefBelow = 0.1;
-const ticksShown = 12;
+const ticksShown = 14;
 /** Shown when the script has zoomed in. */
 const fineTicks = 64;
 /** Of the width, in hundredths: on a narrow screen such a label would stand half outside. */
@@ -61,7 +61,7 @@ function backgroundOf(span: Span, gaps: readonly Gap[]): Markup {
 
 /** Of many at one place, one line. */
 function foundLines(span: Span, marks: readonly Mark[]): Markup {
-  const places = new Set(marks.map(({ time }) => across(span, time).toFixed(1)));
+  const places = new Set(marks.map(({ time }) => across(span, time)));
   return markup`${[...places].map((at) => markup`<i class="offence" style="left:${at}%"></i>`)}`;
 }
 
