@@ -42,7 +42,7 @@ export interface RealClusterOptions {
   readonly serverFlags?: readonly string[];
   /** Before the first start; see `setLauncher`. */
   readonly launcher?: Launcher;
-  /** How long the first start may take until there is a leader and all answer. Default 30 s. */
+  /** How long the first start may take until there is a leader and all answer. Default 60 s. */
   readonly startMsMax?: number;
   /** As soon as it is known, before anything else hears of it. */
   readonly onDeath?: (death: Death) => void;
@@ -89,7 +89,7 @@ export class RealCluster implements Cluster {
   /** Starts all nodes; resolves when there is a leader and all answer. @throws when not; then nothing is left running. */
   static async start(options: RealClusterOptions): Promise<RealCluster> {
     const cluster = new RealCluster(options);
-    const timeoutMs = options.startMsMax ?? 30_000;
+    const timeoutMs = options.startMsMax ?? 60_000;
     try {
       const started = await Promise.all(
         cluster.nodeIds.map(async (id) => ({ id, ok: await cluster.start(id, timeoutMs) })),
@@ -138,8 +138,8 @@ export class RealCluster implements Cluster {
     this.#launcher = launcher;
   }
 
-  /** @throws when it neither answers nor ends in `timeoutMs` (default 30 s). An end by itself is also in `deaths`. */
-  async start(id: number, timeoutMs = 30_000): Promise<boolean> {
+  /** @throws when it neither answers nor ends in `timeoutMs` (default 60 s). An end by itself is also in `deaths`. */
+  async start(id: number, timeoutMs = 60_000): Promise<boolean> {
     const node = this.#node(id);
     if (node.process !== undefined) throw new Error(`node ${id} is running`);
     const started = this.#spawn(node);
@@ -189,8 +189,8 @@ export class RealCluster implements Cluster {
     return await look(this.#network.listens(id).client, lookMsMax);
   }
 
-  /** Default: waits 30 s. */
-  async leader(timeoutMs = 30_000): Promise<number | undefined> {
+  /** Default: waits 60 s. */
+  async leader(timeoutMs = 60_000): Promise<number | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const views = await Promise.all(this.nodeIds.map((id) => this.observe(id)));

@@ -11,7 +11,7 @@ import type { Fault, Injected, Ongoing, Scene } from "./fault.ts";
 import { Plan, type Turn } from "./plan.ts";
 
 /** For a leader, after everything was healed; nodes that come back from a kill have their log to read. */
-const leaderMsMax = 30_000;
+const leaderMsMax = 60_000;
 
 export interface Outcome {
   readonly injected: readonly Injected[];

@@ -24,8 +24,8 @@ import { Broken, NotNow, seconds, until } from "../effect.ts";
 import type { Fault, Ongoing, Scene } from "../fault.ts";
 import { expendable, replaceNode } from "../replacing.ts";
 
-const startMsMax = 15_000;
-const endMsMax = 15_000;
+const startMsMax = 60_000;
+const endMsMax = 60_000;
 
 /** Why it ended, in its own last words. */
 function lastWords({ cluster }: Scene, id: number): string {

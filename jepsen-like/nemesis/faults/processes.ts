@@ -20,7 +20,7 @@ import {
 
 type Whom = "one" | "leader" | "minority" | "majority" | "all";
 
-const startMsMax = 30_000;
+const startMsMax = 60_000;
 
 interface Victim {
   readonly id: number;

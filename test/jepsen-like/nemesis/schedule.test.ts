@@ -123,7 +123,7 @@ describe("the schedule", () => {
     const world = worldOf({ leader: undefined });
     const { failures } = await runFor(9, [faultOf(world, "deadly", {})], world);
     expect(failures).toHaveLength(1);
-    expect(failures[0]).toMatch(/no leader 30 s after everything was healed/);
+    expect(failures[0]).toMatch(/no leader 60 s after everything was healed/);
     expect(world.began).toHaveLength(1);
   });
 
