@@ -51,6 +51,8 @@ function powerLoss(which: Which): Fault {
 
 async function losePower(scene: Scene, ids: readonly number[], ms: number): Promise<Ongoing> {
   const disks = Disks.of(scene.cluster, scene.directory);
+  for (const id of ids) await disks.ensure(id);
+  // When all have moved, which takes a while: the kernel does not keep for ever what it was not told to sync.
   const canaries: Canary[] = [];
   for (const id of ids) canaries.push(await Canary.put(await disks.ensure(id)));
   await Promise.all(ids.map((id) => scene.cluster.kill(id)));
