@@ -171,7 +171,7 @@ function addPurge(queue: Command): void {
       const target = client.queue(name);
       if (!dryRun && !yes) {
         const { messages, keys } = await target.purge({ key, dryRun: true });
-        const what = `${grouped(messages)} messages of ${grouped(keys)} keys`;
+        const what = amount({ messages, keys });
         await confirm({
           question: `Take ${what} out of ${name}?`,
           unattended: `${name} would lose ${what}: add --yes to purge it`,
@@ -182,7 +182,7 @@ function addPurge(queue: Command): void {
       await print(
         remote.json
           ? JSON.stringify({ queue: name, messages, keys, dryRun })
-          : `${name}: ${grouped(messages)} messages of ${grouped(keys)} keys ${dryRun ? "would be" : "were"} taken out`,
+          : `${name}: ${amount({ messages, keys })} ${dryRun ? "would be" : messages === 1 ? "was" : "were"} taken out`,
       );
     });
   });
@@ -208,4 +208,10 @@ function addPause(queue: Command, verb: "pause" | "resume", description: string)
       );
     });
   });
+}
+
+function amount({ messages, keys }: { readonly messages: number; readonly keys: number }): string {
+  const some = (count: number, one: string): string =>
+    `${grouped(count)} ${one}${count === 1 ? "" : "s"}`;
+  return `${some(messages, "message")} of ${some(keys, "key")}`;
 }

@@ -46,7 +46,9 @@ const tooMuch = refusalOf(
 );
 
 export function noQueue(name: string, field: string): Refused {
-  return new Refused(refused(refusalOf("QUEUE_NOT_FOUND", `there is no queue ${name}`, field)));
+  return new Refused(
+    refused(refusalOf("QUEUE_NOT_FOUND", `there is no queue ${JSON.stringify(name)}`, field)),
+  );
 }
 
 const { MAX_SAFE_INTEGER } = Number;

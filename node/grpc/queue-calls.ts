@@ -129,7 +129,7 @@ export function allOptions(asker: Asker, said: SaidOptions | null): QueueOptions
 /** A name that is not there is a mistake now; a queue deleted later is not: dead letters are then parked (P8). */
 function deadLetterQueueExists({ node }: Asker, name: string): void {
   if (name === "" || !node.ready || node.machine.hasQueue(name)) return;
-  const message = `there is no queue ${name}: create the dead-letter queue first`;
+  const message = `there is no queue ${JSON.stringify(name)}: create the dead-letter queue first`;
   throw new Refused(refused(refusalOf("QUEUE_NOT_FOUND", message, "options.dead_letter_queue")));
 }
 
