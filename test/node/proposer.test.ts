@@ -111,6 +111,17 @@ describe("B2, R10, H4: every command is answered exactly once", () => {
     for (let i = 1; i <= 4; i += 1) expect(answers[i]).toEqual([answer(i)]);
   });
 
+  test("leadership lost while an entry is applied: what was answered is not answered again", async () => {
+    const { time, add, answers, log, proposer } = world();
+    add(1);
+    add(2);
+    await time.idle();
+    proposer.take(log[0]!.id, 0)?.(answer(1));
+    proposer.abandon();
+    expect(answers[1]).toEqual([answer(1)]);
+    expect(answers[2]).toEqual([{ kind: "unknown" }]);
+  });
+
   test("an entry of another leader at the same index answers nobody", async () => {
     const { time, add, answers, proposer } = world();
     add(1);
