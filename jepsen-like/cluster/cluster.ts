@@ -40,6 +40,8 @@ export interface RealClusterOptions {
   readonly clusterId?: string;
   /** More flags for every server, from its next start on: ["--election-ms", "300"]. */
   readonly serverFlags?: readonly string[];
+  /** Environment of every server, beside our own: { NODE_OPTIONS: "--max-old-space-size=256" }. */
+  readonly serverEnv?: Readonly<Record<string, string>>;
   /** Before the first start; see `setLauncher`. */
   readonly launcher?: Launcher;
   /** How long the first start may take until there is a leader and all answer. Default 60 s. */
@@ -316,7 +318,7 @@ export class RealCluster implements Cluster {
     return {
       file: process.execPath,
       args: [binary, "server", "--exit-with-stdin", ...flags],
-      env: definedIn(process.env),
+      env: { ...definedIn(process.env), ...this.#options.serverEnv },
     };
   }
 

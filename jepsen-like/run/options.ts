@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly minOps: number;
   /** Undefined: 2 when a fault asks for an election, else 0. */
   readonly minLeaderChanges?: number;
+  /** Of the servers alone, beside our own; from who calls `run`, not from the command line. */
+  readonly serverEnv?: Readonly<Record<string, string>>;
 }
 
 interface Flags {

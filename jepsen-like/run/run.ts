@@ -104,6 +104,7 @@ async function begin(
     network,
     nodes: options.nodes,
     serverFlags: serverFlags(random.fork("servers")),
+    ...(options.serverEnv === undefined ? {} : { serverEnv: options.serverEnv }),
   });
   closers.push(async () => {
     await cluster.close();

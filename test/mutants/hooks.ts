@@ -2,25 +2,26 @@
 
 import { readFileSync } from "node:fs";
 import type { LoadHook } from "node:module";
-import ts from "typescript";
 
-import { mutate, type Mutant } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
+
+export interface HooksData {
+  readonly mutant: Mutant;
+  /** A file that has the module compiled already. */
+  readonly compiled: string | undefined;
+}
 
 const dist = new URL("../../", import.meta.url);
 let url = "";
 let source = "";
 
-export function initialize(mutant: Mutant): void {
+export async function initialize({ mutant, compiled }: HooksData): Promise<void> {
   url = new URL(mutant.file.replace(/\.ts$/, ".js"), dist).href;
-  const text = readFileSync(new URL(`../${mutant.file}`, dist), "utf8");
-  source = ts.transpileModule(mutate(text, mutant), {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.ESNext,
-      rewriteRelativeImportExtensions: true,
-      verbatimModuleSyntax: true,
-    },
-  }).outputText;
+  // The compiler takes a second to load: only where it is needed.
+  source =
+    compiled === undefined
+      ? (await import("./compile.ts")).compile(mutant)
+      : readFileSync(compiled, "utf8");
 }
 
 export const load: LoadHook = (wanted, context, nextLoad) =>

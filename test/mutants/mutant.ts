@@ -26,3 +26,5 @@ export function mutate(source: string, { name, file, find, replace }: Mutant): s
 
 /** The environment variable that names the mutant of a process. */
 export const mutantVariable = "RAFTQ_MUTANT";
+/** The file that has its module compiled already, for processes that are started often. Optional. */
+export const compiledVariable = "RAFTQ_MUTANT_COMPILED";

@@ -4,8 +4,11 @@
 import { register } from "node:module";
 
 import { mutantNamed } from "./catalogue/index.ts";
-import { mutantVariable } from "./mutant.ts";
+import type { HooksData } from "./hooks.ts";
+import { compiledVariable, mutantVariable } from "./mutant.ts";
 
 const name = process.env[mutantVariable];
-if (name !== undefined && name !== "")
-  register("./hooks.js", { parentURL: import.meta.url, data: mutantNamed(name) });
+if (name !== undefined && name !== "") {
+  const data: HooksData = { mutant: mutantNamed(name), compiled: process.env[compiledVariable] };
+  register("./hooks.js", { parentURL: import.meta.url, data });
+}
