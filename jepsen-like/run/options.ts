@@ -25,8 +25,11 @@ export interface RunOptions {
   readonly minOps: number;
   /** Undefined: 2 when a fault asks for an election, else 0. */
   readonly minLeaderChanges?: number;
-  /** Of the servers alone, beside our own; from who calls `run`, not from the command line. */
+  // Not from the command line, but from who calls `run`:
+  /** Environment of the servers alone, beside our own. */
   readonly serverEnv?: Readonly<Record<string, string>>;
+  /** What the drain may take, default two minutes: of a cluster that is known to be broken it is no use to wait for more. */
+  readonly drainMsMax?: number;
 }
 
 interface Flags {

@@ -173,7 +173,7 @@ async function trouble(
   const outcome = await nemesis(stage, ends);
   failures.push(...outcome.failures, ...(await healAll(stage)));
   say(`trouble is over: ${outcome.injected.length} faults; drains`);
-  const finished = await crew.finish({ drainMsMax });
+  const finished = await crew.finish({ drainMsMax: options.drainMsMax ?? drainMsMax });
   const digests = await settle(observer, finished);
   await observer.stop();
   progress.stop();

@@ -5,8 +5,8 @@ import ts from "typescript";
 
 import { mutate, type Mutant } from "./mutant.ts";
 
-/** The project, seen from dist/test/mutants/. */
-const root = new URL("../../../", import.meta.url);
+/** The project, seen from here or from dist/. */
+const root = new URL(import.meta.url.endsWith(".ts") ? "../../" : "../../../", import.meta.url);
 
 export function compile(mutant: Mutant): string {
   const text = readFileSync(new URL(mutant.file, root), "utf8");

@@ -15,6 +15,8 @@ import { compile } from "./compile.ts";
 import { compiledVariable, mutantVariable, type Mutant } from "./mutant.ts";
 import type { Trouble } from "./outside-catalogue.ts";
 
+const drainMsMax = 45_000;
+
 /** What is needed of a run's verdict. */
 export type Came = Pick<RunVerdict, "result" | "reasons" | "verdicts" | "directory">;
 
@@ -121,6 +123,7 @@ export function optionsOf(
     minOps: 200,
     minLeaderChanges: 0,
     serverEnv,
+    drainMsMax,
   };
 }
 
