@@ -13,7 +13,7 @@ export interface Trouble {
 
 const troubleNamed = {
   /** Nothing but workers that are killed and hang. */
-  calm: { nemesis: "none", workloads: "mixed,fencing,retries", rate: 150, seconds: 25 },
+  calm: { nemesis: "none", workloads: "mixed,fencing,retries", rate: 150, seconds: 20 },
   /** Servers that end and come back: what is on their disks must be what they promised. */
   kills: { nemesis: "kill-leader,kill-all,hunt-leaders", workloads: "all", rate: 200, seconds: 40 },
   /** Leaders that others have forgotten: they still have clients, or wake up and think that they lead. */
@@ -23,8 +23,12 @@ const troubleNamed = {
     rate: 200,
     seconds: 40,
   },
+  /** A leader that stands still, and answers when it wakes what it was asked meanwhile. */
+  sleepers: { nemesis: "pause-leader", workloads: "ledger,fifo", rate: 200, seconds: 40 },
+  /** A node that was away comes back when the leader is gone. */
+  away: { nemesis: "isolate,kill-leader", workloads: "ledger,fifo", rate: 200, seconds: 60 },
   /** Elections in which nobody hears anybody soon. */
-  slow: { nemesis: "delay,kill-leader,pause-leader", workloads: "all", rate: 200, seconds: 45 },
+  slow: { nemesis: "delay,kill-all,kill-leader", workloads: "ledger,fifo", rate: 150, seconds: 60 },
   /** What was not synced is gone. Needs root. */
   power: {
     nemesis: "power-loss-all,power-loss-majority,power-loss-paused",
@@ -79,12 +83,12 @@ export const outside: Readonly<Record<TroubleName, readonly string[]>> = {
     "conflict-not-truncated",
     "no-consistency-check",
     "answers-to-another-leaders-entry",
-    "read-without-a-heartbeat-round",
-    "vote-without-looking-at-the-log",
     "expired-session-executes",
     "commit-not-bounded-by-the-match",
   ],
-  slow: ["votes-for-everybody", "vote-cleared-in-the-same-term", "up-to-date-by-term"],
+  sleepers: ["read-without-a-heartbeat-round"],
+  away: ["up-to-date-by-term"],
+  slow: ["votes-for-everybody"],
   power: [
     "no-fsync-of-entries",
     "append-acknowledged-before-persist",
