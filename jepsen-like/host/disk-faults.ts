@@ -27,6 +27,7 @@ let why: Promise<string | undefined> | undefined;
 const probe = (): Promise<string | undefined> => (why ??= whyNoDisks(tmpdir()));
 
 const giveUpMsMax = 10_000;
+const leaderMsMax = 10_000;
 
 const whose: Readonly<Record<Which, string>> = {
   one: "one node",
@@ -44,6 +45,11 @@ function powerLoss(which: Which): Fault {
     probe,
     begin: async (scene) => {
       const ids = await choose(scene, which);
+      const disks = Disks.of(scene.cluster, scene.directory);
+      for (const id of ids) await disks.ensure(id);
+      // What was there when a node moved is synced: there must be something that these disks alone were told.
+      await scene.cluster.leader(leaderMsMax);
+      await sleep(scene.random.between(500, 4 * scene.electionMs));
       return await losePower(scene, ids, scene.random.between(200, 6 * scene.electionMs));
     },
   };
