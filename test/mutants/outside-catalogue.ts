@@ -14,6 +14,8 @@ export interface Trouble {
 const troubleNamed = {
   /** Nothing but workers that are killed and hang. */
   calm: { nemesis: "none", workloads: "mixed,fencing,retries", rate: 150, seconds: 20 },
+  /** The same, where leases are ended in every way: what is rare there must come often. */
+  letters: { nemesis: "none", workloads: "mixed", rate: 200, seconds: 25 },
   /** Servers that end and come back: what is on their disks must be what they promised. */
   kills: { nemesis: "kill-leader,kill-all,hunt-leaders", workloads: "all", rate: 200, seconds: 40 },
   /** Leaders that others have forgotten: they still have clients, or wake up and think that they lead. */
@@ -72,6 +74,8 @@ export const outside: Readonly<Record<TroubleName, readonly string[]>> = {
     "old-token-accepted",
     "settled-after-the-lease",
     "tokens-used-twice",
+  ],
+  letters: [
     "exhausted-message-dropped",
     "dead-letter-only-copied",
     "nack-without-an-attempt",
