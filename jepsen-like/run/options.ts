@@ -28,7 +28,7 @@ export interface RunOptions {
   // Not from the command line, but from who calls `run`:
   /** Environment of the servers alone, beside our own. */
   readonly serverEnv?: Readonly<Record<string, string>>;
-  /** What the drain may take, default two minutes: of a cluster that is known to be broken it is no use to wait for more. */
+  /** What the drain may take, default two minutes, and what all nodes may take to be equally far, at most one. */
   readonly drainMsMax?: number;
 }
 

@@ -173,8 +173,9 @@ async function trouble(
   const outcome = await nemesis(stage, ends);
   failures.push(...outcome.failures, ...(await healAll(stage)));
   say(`trouble is over: ${outcome.injected.length} faults; drains`);
-  const finished = await crew.finish({ drainMsMax: options.drainMsMax ?? drainMsMax });
-  const digests = await settle(observer, finished);
+  const patienceMs = options.drainMsMax ?? drainMsMax;
+  const finished = await crew.finish({ drainMsMax: patienceMs });
+  const digests = await settle(observer, finished, Math.min(patienceMs, settleMsMax));
   await observer.stop();
   progress.stop();
   const record: RunRecord = {
@@ -264,8 +265,9 @@ async function healAll({ network, cluster }: Stage): Promise<string[]> {
 async function settle(
   observer: Observer,
   { barrier }: Finished,
+  msMax: number,
 ): Promise<readonly NodeDigest[] | undefined> {
-  return barrier === 0 ? undefined : await observer.settled(barrier, settleMsMax);
+  return barrier === 0 ? undefined : await observer.settled(barrier, msMax);
 }
 
 /** Faults after which somebody else should lead. */

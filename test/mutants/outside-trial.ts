@@ -15,7 +15,8 @@ import { compile } from "./compile.ts";
 import { compiledVariable, mutantVariable, type Mutant } from "./mutant.ts";
 import type { Trouble } from "./outside-catalogue.ts";
 
-const drainMsMax = 45_000;
+/** Of a cluster that is known to be broken it is no use to wait for more. */
+const drainMsMax = 30_000;
 
 /** What is needed of a run's verdict. */
 export type Came = Pick<RunVerdict, "result" | "reasons" | "verdicts" | "directory">;
