@@ -76,14 +76,13 @@ export const outside: Readonly<Record<TroubleName, readonly string[]>> = {
     "tokens-used-twice",
   ],
   letters: [
-    "exhausted-message-dropped",
+    "dead-letter-never-written",
     "dead-letter-only-copied",
     "nack-without-an-attempt",
     "release-costs-an-attempt",
   ],
   kills: [
     "retry-executed-again",
-    "timeout-reported-as-failure",
     "batch-forgotten-while-it-is-written",
     "row-of-a-settled-message-stays",
     "hard-state-in-one-slot",

@@ -96,7 +96,8 @@ function sightingOf(verdicts: readonly Verdict[]): Sighting {
   const what = first?.findings[0]?.what ?? "violated";
   return {
     check: check === "no process ends by itself" ? "a node ended itself" : check,
-    what: what.replaceAll(/\s+/g, " "),
+    // The last words of a server are a line of its log.
+    what: what.replaceAll(/\s+/g, " ").replace(/\{.*?"message":"([^"]*)".*$/, "$1"),
     also: others.map((verdict) => verdict.check),
   };
 }

@@ -75,7 +75,10 @@ describe("one bug against real clusters", () => {
 
   test("what clients and logs show is named first, a server that ends itself last (O2)", async () => {
     const fails = came("FAIL", [
-      violated("no process ends by itself", "node 2 ended with code 70:\n  the state differs"),
+      violated(
+        "no process ends by itself",
+        'node 2 ended with code 70:\n  {"level":60,"err":{"type":"Error","message":"the state differs","stack":""}}',
+      ),
       violated("replicas agree under way", "at index 7 …"),
       violated("witness 1: one log", "entry 9 differs"),
     ]);

@@ -164,6 +164,14 @@ export const queueMutants: readonly Mutant[] = [
     replace: `  } else if (queue.options.onExhausted !== "park") {`,
   },
   {
+    name: "dead-letter-never-written",
+    trap: "P8",
+    file: "queue/exhaustion.ts",
+    find: `    writeLetter(state, target, lane, keySeq, { cause, attempts, error });
+`,
+    replace: "",
+  },
+  {
     name: "dead-letter-only-copied",
     trap: "P8",
     file: "queue/exhaustion.ts",
