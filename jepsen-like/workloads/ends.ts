@@ -76,14 +76,17 @@ export async function waitDrained(
   return [];
 }
 
-/** Counters and content of every queue, as they are at rest. */
+/**
+ * Counters and content of every queue, as they are at rest; `queues` as they were created. A dead-letter queue comes after those
+ * whose letters it gets: what is not in it then, and was no longer in theirs, is lost, and did not only go from here to there.
+ */
 export async function lookAtAll(
   calls: Calls,
   queues: readonly WorkloadQueue[],
   ends: AbortSignal,
 ): Promise<string[]> {
   const missing: string[] = [];
-  for (const { name } of queues.map(({ declared }) => declared)) {
+  for (const { name } of queues.map(({ declared }) => declared).reverse()) {
     const seen =
       (await untilOk(() => calls.getQueue(name), ends)) &&
       (await untilOk(() => calls.browse(name), ends));
