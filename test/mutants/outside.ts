@@ -44,7 +44,7 @@ const options = new Command("npm run mutants:outside --")
   .opts<Options>();
 
 const stop = new AbortController();
-process.once("SIGINT", () => stop.abort());
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 const say = options.verbose === true ? (line: string) => console.error(line) : () => undefined;
 
 async function tryOne(trouble: TroubleName, mutant: Mutant | undefined): Promise<Row> {
