@@ -228,11 +228,11 @@ describe("the end of a run", () => {
     expect(
       browsed.map(({ told }) => told?.told?.there?.map(({ key, state }) => [key, state])),
     ).toEqual([
-      [["k", "READY"]],
       [
         ["parks", "PARKED"],
         ["parks", "READY"],
       ],
+      [["k", "READY"]],
     ]);
   });
 
