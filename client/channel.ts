@@ -186,7 +186,9 @@ class GrpcChannel implements Channel {
 function failureOf(error: ServiceError): Failure {
   const message = error.details === "" ? error.message : error.details;
   // gRPC says this in words only; another wording in a later version makes an outcome UNKNOWN, never wrong.
-  const neverSent = /^(No connection established|Name resolution failed)/.test(message);
+  const neverSent =
+    /^(No connection established|Name resolution failed)/.test(message) ||
+    /(waiting for name resolution|waiting for LB pick)$/i.test(message);
   return { code: error.code, message, error: typedError(error.metadata), neverSent };
 }
 

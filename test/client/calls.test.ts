@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { afterEach, describe, expect, test } from "vitest";
 import { connect, QueueError, type Client } from "../../client/index.ts";
@@ -219,6 +220,15 @@ describe("H7, finding the leader", () => {
     await cluster.until(() => cluster.tried.length > 1);
     node.hung = false;
     expect((await call).seq).toBe(1);
+  });
+
+  test("H5: a node that takes connections and says nothing was told nothing: certainly not applied", async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const error = await rejection(connect({ endpoints: [`127.0.0.1:${port}`], timeoutMs: 200 }));
+    silent.close();
+    expect(error).toMatchObject({ reason: "UNREACHABLE", outcome: "NOT_APPLIED" });
   });
 
   test("no node at all: connect rejects and says what it tried", async () => {
