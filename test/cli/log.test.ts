@@ -32,6 +32,8 @@ beforeAll(async () => {
   });
   commitIndex = done.logIndex;
   await client.close();
+  // The node goes on, and writes now and then: what is compared must be of one moment.
+  copyFileSync(segments()[0]!, join(directory, "still.log"));
 });
 afterAll(async () => {
   await cluster.stopAll();
@@ -88,10 +90,10 @@ const segments = (): string[] =>
     .filter((name) => name.endsWith(".log"))
     .map((name) => join(data, "log", name));
 
-/** A copy of the only segment, changed. */
+/** A copy of the only segment as it was when all was done, changed. */
 function copy(name: string, change: (path: string) => void): string {
   const path = join(directory, name);
-  copyFileSync(segments()[0]!, path);
+  copyFileSync(join(directory, "still.log"), path);
   change(path);
   return path;
 }
@@ -139,8 +141,9 @@ describe("beside the running node", () => {
     const { code, out, err } = await raftq("log", "--data", data);
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(/^node 1 of cluster logged, 1 segment file\n/);
-    expect(out).toMatch(/ +command +create-queue name=q .*\(session 0|create-queue name=q/);
-    expect(out).toMatch(/enqueue queue=q key=a body=/);
+    // With fields when it is alone in its entry; others may have come in the same turn.
+    expect(out).toMatch(/ +command +.*create-queue (name=)?q\b/);
+    expect(out).toMatch(/enqueue (queue=)?q/);
   });
 });
 
