@@ -188,7 +188,8 @@ function failureOf(error: ServiceError): Failure {
   // gRPC says this in words only; another wording in a later version makes an outcome UNKNOWN, never wrong.
   const neverSent =
     /^(No connection established|Name resolution failed)/.test(message) ||
-    /(waiting for name resolution|waiting for LB pick)$/i.test(message);
+    // The client's own words, after which it says how far the call had got: to no connection, unless one is named.
+    (/^Deadline exceeded after /.test(message) && !/LB pick: |remote_addr=/.test(message));
   return { code: error.code, message, error: typedError(error.metadata), neverSent };
 }
 
