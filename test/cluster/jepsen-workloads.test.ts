@@ -21,10 +21,24 @@ function newDirectory(): string {
 }
 
 /** Bodies that were certainly put into a queue, and those that were certainly settled for good. */
-function bodiesOf({ calls }: History, queue: string): { in: Set<string>; acked: string[] } {
+interface Bodies {
+  readonly in: Set<string>;
+  readonly acked: string[];
+  /** Of calls without an answer, on a slow machine: there or not. */
+  readonly unsure: Set<string>;
+}
+
+function bodiesOf({ calls }: History, queue: string): Bodies {
   const inside = new Set<string>();
   const acked: string[] = [];
+  const unsure = new Set<string>();
   for (const { asked, told } of calls) {
+    if (told?.type === "unknown") {
+      if ("body" in asked) unsure.add(asked.body);
+      if ("messages" in asked) for (const { body } of asked.messages) unsure.add(body);
+      if ("acks" in asked) for (const { body } of asked.acks) unsure.add(body);
+      if ("enqueues" in asked) for (const { body } of asked.enqueues) unsure.add(body);
+    }
     if (told?.type !== "ok") continue;
     if (asked.f === "enqueue" && asked.queue === queue) inside.add(asked.body);
     if (asked.f === "enqueue-batch" && asked.queue === queue)
@@ -35,7 +49,7 @@ function bodiesOf({ calls }: History, queue: string): { in: Set<string>; acked: 
     for (const one of asked.acks) if (one.queue === queue) acked.push(one.body);
     for (const one of asked.enqueues) if (one.queue === queue) inside.add(one.body);
   }
-  return { in: inside, acked };
+  return { in: inside, acked, unsure };
 }
 
 test("all workloads together: what went in came out once, and all of it is in the history", async () => {
@@ -56,8 +70,10 @@ test("all workloads together: what went in came out once, and all of it is in th
   expect(history.calls.filter(({ told }) => told === undefined)).toEqual([]);
   for (const { queues } of catalogue) {
     for (const { declared, holds } of queues) {
-      const { in: inside, acked } = bodiesOf(history, declared.name);
-      if (declared.workload !== "mixed") expect(acked.toSorted()).toEqual([...inside].sort());
+      const { in: inside, acked, unsure } = bodiesOf(history, declared.name);
+      const sure = (bodies: Iterable<string>): string[] =>
+        [...bodies].filter((body) => !unsure.has(body)).sort();
+      if (declared.workload !== "mixed") expect(sure(acked)).toEqual(sure(inside));
       else if (holds === "work") expect(inside.size).toBeGreaterThan(0);
     }
   }
