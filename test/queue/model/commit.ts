@@ -3,7 +3,7 @@
 import type { Answer, Command, Condition } from "../../../queue/index.ts";
 import { Group, judgeEnqueued, store } from "./enqueue.ts";
 import { laneOf, placeOf } from "./messages.ts";
-import { leased, leaves, settleLease } from "./settle.ts";
+import { becomesLetter, leased, leaves, settleLease } from "./settle.ts";
 import type { Lane, Message, Queue, World } from "./world.ts";
 
 type Commit = Command & { kind: "commit" };
@@ -92,6 +92,15 @@ function enqueueReasons(
     leaving.set(queue, [...(leaving.get(queue) ?? []), message]);
   }
   const group = new Group(world, leaving);
+  for (const { lease, settlement } of settles) {
+    const there = leased(world, lease);
+    if (typeof there === "string") continue;
+    const { queue, message } = there;
+    if (settlement.kind === "ack" || !leaves(queue, message, settlement)) continue;
+    const target = world.queues.get(queue.options.deadLetterQueue);
+    if (target !== undefined && becomesLetter(queue, message, settlement))
+      group.arrives(target, message.key);
+  }
   for (const { queue, message } of enqueues) group.check(queue, message);
   return group.reasons;
 }

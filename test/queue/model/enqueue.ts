@@ -61,6 +61,7 @@ export class Group {
   /** Why it is refused: each of these may be the answer. */
   readonly reasons: string[] = [];
   private readonly added = new Map<Queue, Added>();
+  private readonly letters = new Map<Queue, Map<string, number>>();
   private readonly topics = new Map<Topic, Map<string, Remembered>>();
   private readonly world: World;
   /** Messages and bytes of each queue that are on their way out, by the same step. */
@@ -69,6 +70,14 @@ export class Group {
   constructor(world: World, room: ReadonlyMap<Queue, readonly Message[]> = new Map()) {
     this.world = world;
     this.room = room;
+  }
+
+  /** A dead letter of the same step: it has its place before what is enqueued (CT2). */
+  arrives(queue: Queue, key: string): void {
+    const letters = this.letters.get(queue) ?? new Map<string, number>();
+    this.letters.set(queue, letters);
+    const lane = laneNameFor(this.world, queue, key, {});
+    letters.set(lane, (letters.get(lane) ?? 0) + 1);
   }
 
   check(queueName: string, message: NewMessage): void {
@@ -101,7 +110,8 @@ export class Group {
       extra.expiresAt <= this.world.clusterTime;
     if (past) this.reasons.push("MALFORMED");
     const lane = laneNameFor(this.world, queue, message.key, extra);
-    const inLane = added.lanes.get(lane)?.messages ?? 0;
+    const inLane =
+      (added.lanes.get(lane)?.messages ?? 0) + (this.letters.get(queue)?.get(lane) ?? 0);
     const keySeq = nextKeySeq(queue, lane) + inLane;
     if (extras !== undefined && extras.expectKeySeq > 0 && extras.expectKeySeq !== keySeq) {
       this.reasons.push("KEY_SEQ_MISMATCH");

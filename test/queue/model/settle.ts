@@ -80,6 +80,15 @@ export function leaves(queue: Queue, message: Message, settlement: Settlement): 
   return message.overdue && settlement.kind !== "extend";
 }
 
+/** Of one that leaves, and is not acked: whether it goes to the dead-letter queue. */
+export function becomesLetter(queue: Queue, message: Message, settlement: Settlement): boolean {
+  const { maxAttempts, onExhausted, onExpiry } = queue.options;
+  const failed =
+    settlement.kind === "reject" ||
+    (settlement.kind === "nack" && message.attempts + 1 >= maxAttempts);
+  return (failed ? onExhausted : onExpiry) === "dead-letter";
+}
+
 /** The lease is the newest: this happens. */
 export function settleLease(
   world: World,
