@@ -189,7 +189,8 @@ function failureOf(error: ServiceError): Failure {
   const neverSent =
     /^(No connection established|Name resolution failed)/.test(message) ||
     // The client's own words, after which it says how far the call had got: to no connection, unless one is named.
-    (/^Deadline exceeded after /.test(message) && !/LB pick: |remote_addr=|previous attempts/.test(message));
+    (/^Deadline exceeded after /.test(message) &&
+      !/LB pick: |remote_addr=|previous attempts/.test(message));
   return { code: error.code, message, error: typedError(error.metadata), neverSent };
 }
 

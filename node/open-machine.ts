@@ -1,4 +1,4 @@
-// A machine from a store: its rows, and the beginning of its agenda.
+// A machine from a store: its rows, and the beginnings of its agendas.
 
 import {
   Loader,
@@ -22,8 +22,8 @@ export async function openMachine(
     for (const { key, value } of rows) loader.row(key, value);
   }
   const machine = loader.finish();
-  const due = machine.firstDue();
-  if (due !== undefined) machine.provideDue(await readDue(store, due));
+  for (let due = machine.firstDue(); due !== undefined; due = machine.firstDue())
+    machine.provideDue(await readDue(store, due));
   return machine;
 }
 

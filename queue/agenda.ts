@@ -1,6 +1,7 @@
-// What is to happen at a cluster time: delays end, messages expire, and what was kept for a while is dropped. Timers (timers.ts)
-// are in memory and on the lease clock; this is on disk, since what waits for days must cost no memory (and time in which no
-// entry came counts: a message expires although nobody led).
+// What is to happen at a time that may be days ahead: so it lies on disk, and costs no memory. What is short is a timer (timers.ts).
+// There are two agendas. By cluster time delays end, messages expire, and histories are dropped: time in which no entry came counts.
+// By the lease clock the windows of dedup_ids end, which keep a message from being stored twice: no wall clock that jumps may end
+// one (P9).
 //   Q1. Every item is a row of the store, of its place in time; it goes when it has been carried out, and only then.
 //   Q2. In memory are all rows below the horizon, and none above it. Where the horizon is depends on this node, what is carried
 //       out does not: at the beginning of an entry the first dueRowsPerEntryMax rows that are due, in the order of their keys.
@@ -27,6 +28,8 @@ const noValue = new Uint8Array(0);
 
 export class Agenda {
   private readonly rows: WriteBehind;
+  private readonly family: keys.DueFamily;
+  private readonly range: KeyRange;
   /** Q2, in order, from `head` on. */
   private known: Bytes[] = [];
   private head = 0;
@@ -35,9 +38,11 @@ export class Agenda {
   private readonly rowsKept: number;
   private readonly rowsPerEntryMax: number;
 
-  constructor(rows: WriteBehind, limits: Limits, rules: Rules) {
+  constructor(rows: WriteBehind, of: keys.DueFamily, limits: Limits, rules: Rules) {
     this.rows = rows;
-    this.horizon = keys.dueRange.to;
+    this.family = of;
+    this.range = keys.under(of);
+    this.horizon = this.range.to;
     this.rowsPerEntryMax = rules.dueRowsPerEntryMax;
     this.rowsKept = Math.max(limits.agendaRowsMax ?? rowsMaxDefault, rules.dueRowsPerEntryMax);
   }
@@ -54,7 +59,7 @@ export class Agenda {
   }
 
   add(place: DuePlace): void {
-    const row = keys.dueRow(place);
+    const row = keys.dueRow(this.family, place);
     this.rows.putRow(row, noValue);
     if (row >= this.horizon) return;
     const at = this.indexOf(row);
@@ -64,17 +69,17 @@ export class Agenda {
   }
 
   remove(place: DuePlace): void {
-    const row = keys.dueRow(place);
+    const row = keys.dueRow(this.family, place);
     this.rows.delete(row);
     if (row >= this.horizon) return;
     const at = this.indexOf(row);
     if (this.known[at] === row) this.known.splice(at, 1);
   }
 
-  /** Takes the next item that is due; undefined: there is none. The caller counts (Q2). */
-  take(clusterTime: number): DuePlace | undefined {
+  /** Takes the next item that is due; undefined: there is none. The caller counts (Q2). Times are of this agenda's clock. */
+  take(time: number): DuePlace | undefined {
     const row = this.known[this.head];
-    if (row === undefined || keys.dueOfRow(row) > clusterTime) return undefined;
+    if (row === undefined || keys.dueOfRow(row) > time) return undefined;
     this.head++;
     if (this.head > this.rowsKept) {
       this.known = this.known.slice(this.head);
@@ -84,50 +89,55 @@ export class Agenda {
     return keys.partsOfDueRow(row);
   }
 
-  isDue(clusterTime: number): boolean {
+  isDue(time: number): boolean {
     const row = this.known[this.head];
-    return row !== undefined && keys.dueOfRow(row) <= clusterTime;
+    return row !== undefined && keys.dueOfRow(row) <= time;
   }
 
   /** The items of the next entry, if it comes at this time. */
-  due(clusterTime: number): DuePlace[] {
+  due(time: number): DuePlace[] {
     const due: DuePlace[] = [];
     for (let at = this.head; due.length < this.rowsPerEntryMax; at++) {
       const row = this.known[at];
-      if (row === undefined || keys.dueOfRow(row) > clusterTime) break;
+      if (row === undefined || keys.dueOfRow(row) > time) break;
       due.push(keys.partsOfDueRow(row));
     }
     return due;
   }
 
-  /** Cluster time at which something is due, or may be; undefined: nothing is. */
+  /** Time at which something is due, or may be; undefined: nothing is. */
   next(): number | undefined {
     const row = this.known[this.head];
     if (row !== undefined) return keys.dueOfRow(row);
-    if (this.horizon === keys.dueRange.to) return undefined;
+    if (this.horizon === this.range.to) return undefined;
     return this.horizon.length < 7 ? 0 : keys.dueOfRow(this.horizon);
   }
 
   /** Nothing is known: the state comes from a store. */
   forget(): void {
     assert(this.size === 0, "Q2: an agenda that was used is forgotten");
-    this.horizon = keys.dueRange.from;
+    this.horizon = this.range.from;
   }
 
   /** What must be read before an entry of this time can begin; undefined: nothing. The answer is given to `provide`. */
-  missing(clusterTime: number): DueRange | undefined {
-    const end = keys.duePrefix(clusterTime + 1);
+  missing(time: number): DueRange | undefined {
+    const end = keys.duePrefix(this.family, time + 1);
     if (this.horizon >= end || this.size >= this.rowsPerEntryMax) return undefined;
     return this.ask();
   }
 
   /** The beginning, if it is not known yet: what is next may lie far ahead. */
   first(): DueRange | undefined {
-    return this.horizon === keys.dueRange.from ? this.ask() : undefined;
+    return this.horizon === this.range.from ? this.ask() : undefined;
+  }
+
+  /** Whether an answer is to come. */
+  get isAsking(): boolean {
+    return this.asked !== undefined;
   }
 
   private ask(): DueRange {
-    const range = { from: this.horizon, to: keys.dueRange.to, limit: this.rowsKept };
+    const range = { from: this.horizon, to: this.range.to, limit: this.rowsKept };
     // What has not reached the store is looked at now: it may get there while the store is being read.
     this.asked ??= { range, changes: this.rows.changesIn(range) };
     return this.asked.range;

@@ -1,6 +1,7 @@
 // A producer's own name for a message (`dedup_id`): the second one with it, within the queue's or topic's window, is not stored (O1).
 //   DD1. What was seen lies in a row, never in memory; it goes when its window is over, and counts no more from then on.
 //   DD2. The window begins with the first message and is not extended. Other content or another key is a conflict.
+//   DD3. Windows are counted by the lease clock: a wall clock that jumps an hour ahead stores nothing twice (P9).
 
 import { dueKind } from "./agenda.ts";
 import { assert } from "./assert.ts";
@@ -20,6 +21,7 @@ export interface Fingerprint {
 
 /** The first message with a dedup_id. */
 export interface Seen extends Fingerprint {
+  /** Lease clock. */
   readonly expires: number;
   readonly message: Enqueued;
 }
@@ -44,7 +46,7 @@ export function isSame(a: Fingerprint, b: Fingerprint): boolean {
 /** `owner`: id of the queue or topic. undefined: not seen within the window. */
 export function seenBefore(state: State, owner: number, dedupId: Bytes): Seen | undefined {
   const seen = stored(state, owner, dedupId);
-  return seen !== undefined && seen.expires > state.clusterTime ? seen : undefined;
+  return seen !== undefined && seen.expires > state.leaseClock ? seen : undefined;
 }
 
 /** The row that seenBefore and rememberSeen need. */
@@ -68,8 +70,8 @@ export function rememberSeen(
   const queueId = message.queueId;
   // One whose window is over may still be there: its item must not take the new row.
   const before = stored(state, queueId, dedupId);
-  if (before !== undefined) state.agenda.remove(itemOf(queueId, dedupId, before.expires));
-  const expires = state.clusterTime + windowMs;
+  if (before !== undefined) state.windows.remove(itemOf(queueId, dedupId, before.expires));
+  const expires = state.leaseClock + windowMs;
   const writer = new ByteWriter(64);
   writer.int(expires);
   writer.u32(fingerprint.high);
@@ -78,7 +80,7 @@ export function rememberSeen(
   writer.int(message.seq);
   writer.int(message.keySeq);
   state.rows.putRow(dedupRow(queueId, dedupId), writer.cut());
-  state.agenda.add(itemOf(queueId, dedupId, expires));
+  state.windows.add(itemOf(queueId, dedupId, expires));
 }
 
 function itemOf(queueId: number, dedupId: Bytes, due: number) {

@@ -1,4 +1,4 @@
-// Carries out the agenda (agenda.ts) at the beginning of an entry.
+// Carries out the agendas (agenda.ts) at the beginning of an entry.
 
 import { dueKind } from "./agenda.ts";
 import { endDelay, missingToEndDelay } from "./delay.ts";
@@ -10,15 +10,24 @@ import type { Bytes } from "./store.ts";
 
 export function carryOutDue(state: State): void {
   const { agenda, rules, clusterTime } = state;
+  endWindows(state);
   for (let count = 0; count < rules.dueRowsPerEntryMax; count++) {
     const place = agenda.take(clusterTime);
     if (place === undefined) return;
     state.digest.mix(place.queueId);
     state.digest.mix(place.keySeq);
-    // Of a queue or of a topic, and nobody else's if that is gone.
-    if (place.kind === dueKind.dedup) state.rows.delete(dedupRow(place.queueId, place.lane));
     const queue = state.queuesById.get(place.queueId);
     if (queue !== undefined) carryOut(state, queue, place);
+  }
+}
+
+/** Of a queue or of a topic, and nobody else's if that is gone. */
+function endWindows({ windows, rows, rules, leaseClock, digest }: State): void {
+  for (let count = 0; count < rules.dueRowsPerEntryMax; count++) {
+    const place = windows.take(leaseClock);
+    if (place === undefined) return;
+    digest.mix(place.queueId);
+    rows.delete(dedupRow(place.queueId, place.lane));
   }
 }
 

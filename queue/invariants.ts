@@ -36,7 +36,8 @@ export function violations(machine: Machine): string[] {
   check(state.touched.length === 0, "J1: a queue that changed was not matched");
   checkSessions(state, check);
   checkTopics(state, check);
-  check(state.agenda.isInOrder, "Q2: what is known of the agenda");
+  for (const agenda of [state.agenda, state.windows])
+    check(agenda.isInOrder, "Q2: what is known of the agenda");
   return found;
 }
 

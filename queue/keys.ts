@@ -14,6 +14,7 @@
 //   41       due u48, queue u32, kind u8,               what is to happen at a cluster time (agenda.ts); no value
 //            lane, 00 01, key_seq u48
 //   42       queue u32, dedup_id                        the message that came with it
+//   46       as 41, due on the lease clock              windows of dedup_ids that end (dedup.ts); no value
 //   43       queue u32, lane, 00 01, key_seq u48,       something that happened to a message
 //            log index u48, ordinal u16
 //   44       topic u32, sequence u48                    a message that a topic retains
@@ -43,6 +44,7 @@ export const family = {
   dedup: "\x42",
   history: "\x43",
   topicMessage: "\x44",
+  leaseDue: "\x46",
 } as const;
 
 export interface KeyRange {
@@ -246,7 +248,8 @@ export function partsOfMessageRow(row: Bytes): MessagePlace | undefined {
   return { queueId: readU32(row, 1), lane: unescapeLane(lane), keySeq: readU48(row, end) };
 }
 
-export const dueRange: KeyRange = { from: family.due, to: family.dedup };
+/** Which clock decides: cluster time, or the lease clock (machine.ts M4). */
+export type DueFamily = typeof family.due | typeof family.leaseDue;
 
 export interface DuePlace extends MessagePlace {
   readonly due: number;
@@ -254,14 +257,14 @@ export interface DuePlace extends MessagePlace {
 }
 
 /** `lane`: the name of the lane, or what else stands for it. */
-export function dueRow({ due, queueId, kind, lane, keySeq }: DuePlace): Bytes {
+export function dueRow(of: DueFamily, { due, queueId, kind, lane, keySeq }: DuePlace): Bytes {
   const place = escapeLane(lane) + laneEnd + u48(keySeq);
-  return duePrefix(due) + u32(queueId) + String.fromCharCode(kind) + place;
+  return duePrefix(of, due) + u32(queueId) + String.fromCharCode(kind) + place;
 }
 
 /** Everything that is due before is below. */
-export function duePrefix(due: number): Bytes {
-  return family.due + u48(due);
+export function duePrefix(of: DueFamily, due: number): Bytes {
+  return of + u48(due);
 }
 
 export function dueOfRow(row: Bytes): number {

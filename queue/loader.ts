@@ -78,7 +78,7 @@ export class Loader {
 
   finish(): Machine {
     const state = this.state;
-    if (this.last !== "") state.agenda.forget();
+    if (this.last !== "") for (const agenda of [state.agenda, state.windows]) agenda.forget();
     this.ready.sort((a, b) => a.ticket - b.ticket);
     for (const lane of this.ready) lane.queue.ready.push(lane);
     this.takers.sort((a, b) => a.ticket - b.ticket);

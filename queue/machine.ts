@@ -3,7 +3,7 @@
 //   M1. Nothing but the log decides: no clock, no randomness, no order of a Map, no configuration of a node.
 //   M2. Refusals are answers. Whatever throws is a defect, or a log written by newer rules: the process stops (G4, G5).
 //   M3. Cluster time = max(previous + 1, stamp): it grows with every entry (P9).
-//   M4. The lease clock, for leases, back-off, sessions and waits, advances by the same amount but by leaseClockStepMaxMs at
+//   M4. The lease clock, for leases, back-off, sessions, waits and windows of dedup_ids, advances by the same amount but by leaseClockStepMaxMs at
 //       most per entry. Time in which no entry came, without a leader or by a jump of a wall clock, ends no lease (P7).
 //       So whoever leads proposes a tick at least every second while nextDeadline is defined.
 //   M5. Rows are handed out between entries only, together with the applied index (R4, F6).
@@ -93,17 +93,19 @@ export class Machine {
 
   /** A part of the store that begin needs to know in order: read it, provideDue, and ask again, until there is none. */
   missingDue(at: LogPosition): DueRange | undefined {
-    return this.state.agenda.missing(this.clusterTimeAt(at));
+    const { agenda, windows } = this.state;
+    return agenda.missing(this.clusterTimeAt(at)) ?? windows.missing(this.leaseClockAt(at));
   }
 
   /** The same, whatever the time: for whoever has just opened a store. Without it the first entry asks. */
   firstDue(): DueRange | undefined {
-    return this.state.agenda.first();
+    return this.state.agenda.first() ?? this.state.windows.first();
   }
 
   /** The keys of that range in the store, in order: all of them, or as many as its limit. */
   provideDue(rows: readonly Bytes[]): void {
-    this.state.agenda.provide(rows);
+    const { agenda, windows } = this.state;
+    (agenda.isAsking ? agenda : windows).provide(rows);
   }
 
   /** Rows that begin needs, when no part of the agenda is missing. Provide them and ask again, until there is none. */
@@ -259,9 +261,10 @@ export class Machine {
   /** Milliseconds until something is due, by the lease clock or by cluster time; undefined: nothing is. */
   nextDeadline(): number | undefined {
     if (canCatchUp(this.state)) return 0;
-    const { timers, agenda, leaseClock, clusterTime } = this.state;
+    const { timers, agenda, windows, leaseClock, clusterTime } = this.state;
     const next = Math.min(
       (timers.next() ?? Infinity) - leaseClock,
+      (windows.next() ?? Infinity) - leaseClock,
       (agenda.next() ?? Infinity) - clusterTime,
     );
     return next === Infinity ? undefined : Math.max(0, next);

@@ -19,7 +19,7 @@ import { Agenda } from "./agenda.ts";
 import { Digest } from "./digest.ts";
 import { Heap } from "./heap.ts";
 import { HistoryRows } from "./history-rows.ts";
-import { keySeqOutside, lanePrefix, messagePrefix, subLaneNumber } from "./keys.ts";
+import { family, keySeqOutside, lanePrefix, messagePrefix, subLaneNumber } from "./keys.ts";
 import type { Limits, Rules } from "./options.ts";
 import { Ring, type Linked } from "./ring.ts";
 import type { Spans } from "./spans.ts";
@@ -394,6 +394,8 @@ export class State {
   readonly idle = new Ring<Lane>();
   readonly rows = new WriteBehind();
   readonly agenda: Agenda;
+  /** By the lease clock: windows of dedup_ids. */
+  readonly windows: Agenda;
   readonly history = new HistoryRows();
   readonly dirtyLanes: Lane[] = [];
   readonly dirtyFlights: Flight[] = [];
@@ -430,7 +432,8 @@ export class State {
   constructor(limits: Limits, rules: Rules) {
     this.limits = limits;
     this.rules = rules;
-    this.agenda = new Agenda(this.rows, limits, rules);
+    this.agenda = new Agenda(this.rows, family.due, limits, rules);
+    this.windows = new Agenda(this.rows, family.leaseDue, limits, rules);
   }
 
   touch(queue: Queue): void {

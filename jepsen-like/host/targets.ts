@@ -3,11 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Death } from "../cluster/contract.ts";
+import { startAll } from "../cluster/start-all.ts";
 import type { Scene } from "../nemesis/fault.ts";
 
 export type Which = "one" | "leader" | "majority" | "all";
-
-const startMsMax = 60_000;
 
 /** Of the nodes that run. "leader": any one when none leads in time. */
 export async function choose(scene: Scene, which: Which): Promise<number[]> {
@@ -40,9 +39,7 @@ export function pidOf(cluster: Cluster, id: number): number {
 }
 
 export async function start(cluster: Cluster, ids: readonly number[]): Promise<void> {
-  const down = ids.filter((id) => !cluster.isRunning(id));
-  const started = await Promise.all(down.map((id) => cluster.start(id, startMsMax)));
-  const not = down.filter((_, index) => started[index] !== true);
+  const not = await startAll(cluster, ids);
   if (not.length > 0) throw new Error(`did not start again: node ${not.join(", node ")}`);
 }
 

@@ -4,13 +4,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readDue } from "../../node/open-machine.ts";
 import { Agenda, dueKind } from "../../queue/agenda.ts";
-import { dueRange, dueRow, partsOfDueRow, type DuePlace } from "../../queue/keys.ts";
+import { dueRow as rowIn, family, partsOfDueRow, under, type DuePlace } from "../../queue/keys.ts";
 import { MemoryStore, standardRules, type Write } from "../../queue/index.ts";
 import { ByteWriter } from "../../queue/byte-writer.ts";
 import { WriteBehind } from "../../queue/write-behind.ts";
 
 const rules = { ...standardRules, dueRowsPerEntryMax: 2 };
 const limits = { lanesResidentMax: 0, agendaRowsMax: 3 };
+
+const dueRange = under(family.due);
+const dueRow = (place: DuePlace): string => rowIn(family.due, place);
 
 function item(due: number, keySeq = 1): DuePlace {
   return { due, queueId: 1, kind: dueKind.expiry, lane: "a\0b", keySeq };
@@ -36,7 +39,7 @@ test("a row says what it is about, and sorts by its time", () => {
 /** An agenda with a store, as a node has it; `plain`: the same items, in order. */
 class World {
   rows = new WriteBehind();
-  agenda = new Agenda(this.rows, limits, rules);
+  agenda = new Agenda(this.rows, family.due, limits, rules);
   readonly store = new MemoryStore();
   plain: DuePlace[] = [];
   time = 0;
@@ -68,7 +71,7 @@ class World {
   async restart(): Promise<void> {
     await this.flush();
     this.rows = new WriteBehind();
-    this.agenda = new Agenda(this.rows, limits, rules);
+    this.agenda = new Agenda(this.rows, family.due, limits, rules);
     this.agenda.forget();
   }
 

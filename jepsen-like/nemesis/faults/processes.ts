@@ -2,6 +2,7 @@
 //   X1. Every process that is ended here is started again by `end`; one that does not come back fails the run.
 //   X2. A kill counts when the pid is gone and another one answers; a pause when the kernel says "stopped" (state T).
 
+import { startAll } from "../../cluster/start-all.ts";
 import type { Random } from "../random.ts";
 import type { Fault, Ongoing, Scene } from "../fault.ts";
 import {
@@ -19,8 +20,6 @@ import {
 } from "../effect.ts";
 
 type Whom = "one" | "leader" | "minority" | "majority" | "all";
-
-const startMsMax = 60_000;
 
 interface Victim {
   readonly id: number;
@@ -52,10 +51,7 @@ const idsOf = (victims: readonly Victim[]): number[] => victims.map(({ id }) => 
 
 /** X1. */
 async function bringBack({ cluster }: Scene, ids: readonly number[]): Promise<void> {
-  const back = await Promise.all(
-    ids.map(async (id) => cluster.isRunning(id) || (await cluster.start(id, startMsMax))),
-  );
-  const missing = ids.filter((_, index) => back[index] !== true);
+  const missing = await startAll(cluster, ids);
   if (missing.length > 0) throw new Broken(`${named(missing)} did not come back after its end`);
 }
 

@@ -240,6 +240,13 @@ export const queueMutants: readonly Mutant[] = [
     replace: `      if (second !== undefined) return undefined;`,
   },
   {
+    name: "windows-end-with-a-jump",
+    trap: "P9",
+    file: "queue/due.ts",
+    find: `    const place = windows.take(leaseClock);`,
+    replace: `    const place = windows.take(leaseClock + 3_600_000);`,
+  },
+  {
     name: "purge-of-a-key-takes-the-queue",
     trap: "P8",
     file: "queue/purge.ts",

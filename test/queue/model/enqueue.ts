@@ -200,7 +200,7 @@ export function store(
   }
   const { seq, keySeq } = add(world, queue, message.key, body, extraOf(world, queue, message));
   if (dedupId !== "") {
-    const expires = world.clusterTime + queue.options.dedupWindowMs;
+    const expires = world.clock + queue.options.dedupWindowMs;
     queue.dedup.set(dedupId, { expires, key: message.key, body, seq, keySeq });
   }
   return { queueId: queue.id, seq, keySeq };

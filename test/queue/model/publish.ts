@@ -83,7 +83,7 @@ export function publish(
   const { retentionMs, retentionBytes, dedupWindowMs } = topic.options;
   if (retentionMs + retentionBytes > 0) topic.retained.push(one);
   if (dedupId !== "") {
-    topic.dedup.set(dedupId, { expires: time + dedupWindowMs, key, body, seq, keySeq: 0 });
+    topic.dedup.set(dedupId, { expires: world.clock + dedupWindowMs, key, body, seq, keySeq: 0 });
   }
   for (const { queue, subscription } of subscribersOf(world, name)) {
     if (subscription.catchingUpFrom === 0) deliver(world, { queue, subscription }, one);

@@ -1,5 +1,5 @@
-// What happens because time passes. On the lease clock sessions, receives, leases and back-offs end; on cluster time
-// messages become due, expire, and what was remembered for a while is forgotten.
+// What happens because time passes. On the lease clock sessions, receives, leases, back-offs and the windows of dedup_ids end; on
+// cluster time messages become due, expire, and histories are forgotten.
 
 import { become, comeBack, exhaust, expire, mayExpire } from "./messages.ts";
 import { endSession } from "./sessions.ts";
@@ -7,9 +7,17 @@ import { storiesEnd, tell } from "./story.ts";
 import { ceil16, type Happened, type Message, type Queue, type World } from "./world.ts";
 
 export function timePasses(world: World, happened: Happened): void {
+  windowsEnd(world);
   clusterTime(world);
   leaseClock(world, happened);
   storiesEnd(world);
+}
+
+/** Before anything else: what is refused in this entry is judged by what is remembered in it. */
+function windowsEnd(world: World): void {
+  for (const { dedup } of [...world.queues.values(), ...world.topics.values()]) {
+    for (const [id, { expires }] of dedup) if (expires <= world.clock) dedup.delete(id);
+  }
 }
 
 /** Everything due happens in the order of its deadline; sessions, then receives, then leases. */
@@ -84,14 +92,6 @@ function clusterTime(world: World): void {
         due.push({ at: expiresAt, queue, kind: "expiry", message });
       }
     }
-    for (const [id, { expires }] of queue.dedup) {
-      if (expires <= world.clusterTime) queue.dedup.delete(id);
-    }
-  }
-  for (const topic of world.topics.values()) {
-    for (const [id, { expires }] of topic.dedup) {
-      if (expires <= world.clusterTime) topic.dedup.delete(id);
-    }
   }
   for (const one of due.sort(sooner)) happens(world, one);
 }
@@ -120,6 +120,9 @@ export function nextDeadline(world: World): number | undefined {
   for (const session of world.sessions.values()) {
     waits.push(ceil16(session.lastSeen + session.ttlMs) - world.clock);
     for (const call of session.receives.values()) waits.push(call.deadline - world.clock);
+  }
+  for (const { dedup } of [...world.queues.values(), ...world.topics.values()]) {
+    for (const { expires } of dedup.values()) waits.push(expires - world.clock);
   }
   for (const queue of world.queues.values()) {
     for (const { deadline } of queue.timed) waits.push(deadline - world.clock);
