@@ -1,14 +1,37 @@
 // Who dialled? An address that several nodes share says nothing of who comes, but the kernel knows which process has the other
 // end of a connection on this host. Linux only; elsewhere nobody is recognised.
-//   OR1. The kernel's table is long when connections come and go, and slow to read: it is read beside the event loop, once for all
-//        who ask meanwhile. What waited for it would make the proxies late, which no fault asked for.
+//   OR1. The kernel's table is long when connections come and go, and slow to read: it is read in slices, once for all who ask
+//        meanwhile. What waited for it as a whole would make the proxies late, which no fault asked for.
+//   OR2. The kernel hands out a page at a time, hundreds of them: a turn of the event loop for each would take seconds where the
+//        processor is busy, and whoever dialled would not wait so long.
 
-import { readdirSync, readlinkSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 
 /** Of 127.0.0.1 in the byte order of x86 and ARM, as the kernel prints it. */
 const loopback = " 0100007F:";
 const listening = "0A";
+
+const sliceMs = 4;
+const pageBytes = 4_096;
+
+async function readTable(): Promise<Buffer> {
+  const pages: Buffer[] = [];
+  const file = openSync("/proc/net/tcp", "r");
+  try {
+    let end = performance.now() + sliceMs;
+    for (;;) {
+      const page = Buffer.allocUnsafe(pageBytes);
+      const bytes = readSync(file, page);
+      if (bytes === 0) return Buffer.concat(pages);
+      pages.push(page.subarray(0, bytes));
+      if (performance.now() < end) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      end = performance.now() + sliceMs;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
 
 let reading: Promise<Buffer> | undefined;
 let next: Promise<Buffer> | undefined;
@@ -19,7 +42,7 @@ async function table(): Promise<Buffer> {
   next ??= (async () => {
     await running?.catch(() => undefined);
     next = undefined;
-    reading = readFile("/proc/net/tcp");
+    reading = readTable();
     return await reading;
   })();
   return await next;

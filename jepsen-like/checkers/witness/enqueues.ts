@@ -85,7 +85,7 @@ export function enqueue(
   if (queue.takesLetters) openCounts(queue, message.key);
   if (message.dedupId !== "" && queue.rules.dedupWindowMs > 0) {
     const seen = queue.named.get(message.dedupId);
-    if (seen !== undefined && step.time < seen.until) {
+    if (seen !== undefined && step.clock < seen.until) {
       again(stage, step, message, seen, certainty, placed);
       return;
     }
@@ -167,13 +167,13 @@ function newMessage(
 function remember(
   queue: QueueModel,
   { key, body, dedupId }: NewMessage,
-  { index, time }: Step,
+  { index, clock }: Step,
   seq: number | undefined,
   keySeq: number | undefined,
   certain: boolean,
 ): void {
   if (dedupId === "") return;
-  const until = time + queue.rules.dedupWindowMs;
+  const until = clock + queue.rules.dedupWindowMs;
   queue.named.set(dedupId, { key, body, seq, keySeq, index, until, certain });
 }
 

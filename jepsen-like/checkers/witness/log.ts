@@ -73,10 +73,15 @@ export interface Step {
   readonly at: number;
   /** Cluster time of its entry, milliseconds. */
   readonly time: number;
+  /** What windows of dedup_ids are counted by, milliseconds: as `time`, but a jump of a wall clock counts two seconds (P9). */
+  readonly clock: number;
   readonly session: number;
   readonly sequence: number;
   readonly op: Op;
 }
+
+/** From one entry to the next. */
+const clockStepMsMax = 2_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -84,12 +89,15 @@ type Fields = Readonly<Record<string, unknown>>;
 export function stepsOf(log: readonly LogEntry[]): Step[] {
   const steps: Step[] = [];
   let time = 0;
+  let clock = 0;
   for (const { index, kind, stamp, commands } of log) {
     if (kind !== "command") continue;
+    const before = time;
     time = Math.max(time + 1, Math.floor(stamp));
+    clock += Math.min(time - before, clockStepMsMax);
     for (const [at, command] of commands.entries()) {
       const { session, sequence } = command;
-      steps.push({ index, at, time, session, sequence, op: opOf(command) });
+      steps.push({ index, at, time, clock, session, sequence, op: opOf(command) });
     }
   }
   return steps;

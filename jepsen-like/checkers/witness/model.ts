@@ -76,7 +76,7 @@ export interface Named {
   readonly seq: number | undefined;
   readonly keySeq: number | undefined;
   readonly index: number;
-  /** Cluster time until which it counts. */
+  /** By the clock of its entry, until when it counts. */
   readonly until: number;
   readonly certain: boolean;
 }
