@@ -62,8 +62,8 @@ export const witnessMutants: readonly Mutant[] = [
   },
   {
     ...{ name: "witness-forgets-names", trap: "O1", file: `${folder}/enqueues.ts` },
-    find: "if (seen !== undefined && step.time < seen.until) {",
-    replace: "if (seen !== undefined && step.time > seen.until) {",
+    find: "if (seen !== undefined && step.clock < seen.until) {",
+    replace: "if (seen !== undefined && step.clock > seen.until) {",
   },
   {
     ...{ name: "witness-order-by-parts", trap: "P3", file: `${folder}/settles.ts` },
