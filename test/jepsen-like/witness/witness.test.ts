@@ -8,7 +8,7 @@ import type {
   Verdict,
 } from "../../../jepsen-like/checkers/contract.ts";
 import { witness } from "../../../jepsen-like/checkers/witness/check.ts";
-import type { Placed } from "../../../jepsen-like/history/record.ts";
+import type { Asked, Lease, Placed } from "../../../jepsen-like/history/record.ts";
 import { TinyServer } from "./tiny-server.ts";
 
 const verdictsOf = (evidence: Evidence): Verdict[] => [witness(evidence)].flat();
@@ -26,6 +26,7 @@ test("every good history holds, in all steps", () => {
 
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
 type Draft = Mutable<Evidence>;
+type Enqueue = Extract<Asked, { f: "enqueue" }>;
 
 /** The log that all three nodes share: a change of an entry is one on every node. */
 const logOf = (draft: Draft): Mutable<LogEntry>[] => draft.logs[0]!.entries;
@@ -37,6 +38,12 @@ const firstsOf = (draft: Draft, f: string): Mutable<Call>[] =>
 const placedOf = (call: Mutable<Call>): Mutable<Placed> => call.told!.told!.placed![0]!;
 const stored = (draft: Draft): Mutable<Call>[] =>
   callsOf(draft, "enqueue").filter((call) => !placedOf(call).deduplicated);
+
+const commandOf = (draft: Draft, call: Mutable<Call>): Mutable<LogCommand> =>
+  logOf(draft)[indexOf(call) - 1]!.commands[0]!;
+function lastsBy<T>(list: readonly T[], nameOf: (one: T) => string): T[] {
+  return [...new Map(list.map((one) => [nameOf(one), one])).values()];
+}
 
 /** All nodes lose the commands of an entry, and its repetitions. */
 function forget(draft: Draft, call: Mutable<Call>): void {
@@ -142,6 +149,25 @@ const changes: Record<string, { readonly found: RegExp; readonly change: Change 
       return call !== undefined;
     },
   },
+  "N1: the last one of a queue leaves numbers out": {
+    found: /witness 4: .*N1: .*got seq/,
+    change: (draft, pick) => {
+      const call = pick(lastsBy(stored(draft), ({ asked }) => (asked as Enqueue).queue));
+      if (call !== undefined) placedOf(call).seq += 10;
+      return call !== undefined;
+    },
+  },
+  "N1: the last one of a key has the number of the one before": {
+    found: /witness 4: .*N1: .*got key_seq/,
+    change: (draft, pick) => {
+      const unnamed = stored(draft).filter(({ asked }) => !("dedupId" in asked));
+      const call = pick(
+        lastsBy(unnamed, ({ asked }) => `${(asked as Enqueue).queue} ${(asked as Enqueue).key}`),
+      );
+      if (call !== undefined) placedOf(call).keySeq -= 1;
+      return call !== undefined;
+    },
+  },
   "O1: stored, and told to be a repetition": {
     found: /witness 4: .*O1: .*there is none of its name/,
     change: (draft, pick) => {
@@ -203,6 +229,30 @@ const changes: Record<string, { readonly found: RegExp; readonly change: Change 
       if (one === undefined || one.key === "named") return false;
       draft.history.delivered.push({ ...one, token: 0 });
       return true;
+    },
+  },
+  "P3: delivered before its turn, under a token that is newer than that of the one before": {
+    found: /witness 4: .*P3: .*before its turn/,
+    change: (draft, pick) => {
+      const acks = firstsOf(draft, "ack").map((call) => ({
+        ...(call.asked as Lease),
+        at: indexOf(call),
+      }));
+      const early = acks.flatMap(({ queue, key, keySeq, token, at }) => {
+        // A later token was in use before this ack: the one between the two was given while this lease lasted.
+        if (!acks.some((other) => other.token > token + 1 && other.at < at)) return [];
+        const next = draft.history.delivered.find(
+          (one) =>
+            one.queue === queue &&
+            (queue === "total" || one.key === key) &&
+            one.keySeq === keySeq + 1 &&
+            stored(draft).some((call) => placedOf(call).body === one.body && indexOf(call) < at),
+        );
+        return next === undefined ? [] : [{ ...next, token: token + 1 }];
+      });
+      const one = pick(early);
+      if (one !== undefined) draft.history.delivered.push(one);
+      return one !== undefined;
     },
   },
   "P5: a stale token settles": {
@@ -378,6 +428,20 @@ const changes: Record<string, { readonly found: RegExp; readonly change: Change 
       const [command] = logOf(draft)[indexOf(call) - 1]!.commands;
       command!.sequence += 1_000;
       return true;
+    },
+  },
+  "P6: the last command of a session leaves a number out": {
+    found: /witness 2: .*P1: .*is not in the log/,
+    change: (draft, pick) => {
+      const commands = logOf(draft).flatMap((entry) => entry.commands);
+      const lasts = lastsBy(commands, ({ session }) => String(session));
+      const call = pick(
+        [...stored(draft), ...firstsOf(draft, "ack")].filter((one) =>
+          lasts.includes(commandOf(draft, one)),
+        ),
+      );
+      if (call !== undefined) commandOf(draft, call).sequence += 1;
+      return call !== undefined;
     },
   },
   "Q13: a node has another state": {
