@@ -13,6 +13,23 @@ test("every good history holds, in all steps", () => {
   );
 });
 
+test("M1: an ack that was refused, and asked for again in vain, may be the one in the log or not", () => {
+  let tried = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const good = new TinyServer(seed).run(160);
+    const { calls } = good.history;
+    const refused = calls.find(
+      ({ asked, told }) => asked.f === "ack" && told?.reason === "STALE_LEASE",
+    );
+    if (refused === undefined) continue;
+    tried++;
+    const end = Math.max(...calls.map(({ told }) => told?.time ?? 0));
+    const again = { asked: { ...refused.asked, op: 1_000, time: end + 1 } };
+    expect(bad({ ...good, history: { ...good.history, calls: [...calls, again] } })).toEqual([]);
+  }
+  expect(tried).toBeGreaterThanOrEqual(5);
+});
+
 describe("nothing is said where nothing can be known", () => {
   test("K2: the run did not get to its barrier", () => {
     const verdicts = verdictsOf({ ...new TinyServer(1).run(100), barrier: 0 });

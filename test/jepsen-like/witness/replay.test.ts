@@ -77,16 +77,18 @@ areFound({
     },
   },
   "P3: the message before was never settled": {
-    found: /witness 4: .*P3: /,
+    found: /witness 4: .*P3: .*before it was there/,
     change: (draft, pick) => {
+      const acks = firstsOf(draft, "ack").filter(({ asked }) => {
+        const { queue, key } = asked as Lease;
+        return queue === "q" && key !== "named";
+      });
       const call = pick(
-        firstsOf(draft, "ack").filter(({ asked }) => {
-          const { queue, key, keySeq } = asked as Lease;
-          return firstsOf(draft, "ack").some(({ asked: other }) => {
-            const later = other as typeof asked & Lease;
-            return (
-              later.queue === queue && queue === "q" && later.key === key && later.keySeq > keySeq
-            );
+        acks.filter(({ asked }) => {
+          const { key, keySeq } = asked as Lease;
+          return acks.some(({ asked: other }) => {
+            const later = other as Lease;
+            return later.key === key && later.keySeq > keySeq;
           });
         }),
       );
@@ -272,22 +274,13 @@ function callsOfToken({ history }: Draft, token: number): number {
   return history.calls.filter(({ asked }) => "token" in asked && asked.token === token).length;
 }
 
-/** Sequence numbers of every session, dense again; repetitions keep theirs. */
+/** Sequence numbers of every session, dense again. A repetition is the same command, and keeps its number. */
 function renumber(draft: Draft): void {
-  const numbers = new Map<string, number>();
   const last = new Map<number, number>();
-  for (const { commands } of logOf(draft)) {
-    for (const command of commands) {
-      const { session, sequence } = command;
-      if (session === 0) continue;
-      const name = `${session}/${sequence}`;
-      let number = numbers.get(name);
-      if (number === undefined) {
-        number = (last.get(session) ?? 0) + 1;
-        last.set(session, number);
-        numbers.set(name, number);
-      }
-      command.sequence = number;
-    }
+  for (const command of new Set(logOf(draft).flatMap(({ commands }) => commands))) {
+    const { session } = command;
+    if (session === 0) continue;
+    command.sequence = (last.get(session) ?? 0) + 1;
+    last.set(session, command.sequence);
   }
 }
