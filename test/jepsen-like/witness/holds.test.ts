@@ -30,6 +30,12 @@ test("M1: an ack that was refused, and asked for again in vain, may be the one i
   expect(tried).toBeGreaterThanOrEqual(5);
 });
 
+test("what was looked at is said in numbers that one can read", () => {
+  const [log, answers] = verdictsOf(new TinyServer(1).run(800));
+  expect(log!.looked).toMatch(/^\d{3} entries of 3 nodes with the barrier; \d,\d{3} compared$/);
+  expect(answers!.looked).toMatch(/answered calls, /);
+});
+
 describe("nothing is said where nothing can be known", () => {
   test("K2: the run did not get to its barrier", () => {
     const verdicts = verdictsOf({ ...new TinyServer(1).run(100), barrier: 0 });
