@@ -96,7 +96,7 @@ function figures(data: RunData, span: Span, gaps: readonly Gap[]): Figure[] {
     {
       name: "Faults with effect",
       value: count(seen),
-      note: `of ${count(data.injected.length)} injected; ${counted(data.skipped.length, "kind")} skipped`,
+      note: `of ${count(data.injected.length)} injected${data.skipped.length === 0 ? "" : `; ${counted(data.skipped.length, "kind")} skipped`}`,
     },
     {
       name: "Checks that hold",

@@ -3,6 +3,8 @@
 //       under test, and from faults that flip bits.
 //   M2. Only `trusted` makes Markup from a string; it is called with this folder's own style and script, and with paths of numbers.
 
+import { counted } from "./format.ts";
+
 export interface Markup {
   readonly markup: string;
 }
@@ -44,5 +46,5 @@ function shown(part: Part): string {
 /** At most `charactersMax` of it: what servers say may be long. */
 export function cut(text: string, charactersMax = 400): string {
   if (text.length <= charactersMax) return text;
-  return `${text.slice(0, charactersMax)}… (${text.length} characters)`;
+  return `${text.slice(0, charactersMax)}… (${counted(text.length, "character")})`;
 }

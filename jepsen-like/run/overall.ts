@@ -5,6 +5,7 @@
 
 import type { Verdict } from "../checkers/contract.ts";
 import type { Injected } from "../nemesis/fault.ts";
+import { count, counted } from "../report/format.ts";
 import type { Counts } from "./tally.ts";
 
 export interface Demands {
@@ -37,7 +38,6 @@ export interface Overall {
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-const count = (number: number): string => number.toLocaleString("en-GB");
 
 export function overall(happened: Happened, demands: Demands): Overall {
   const wrong = wrongs(happened);
@@ -51,7 +51,7 @@ export function overall(happened: Happened, demands: Demands): Overall {
     result: "PASS",
     reasons: [
       `${count(completed(counts))} calls, ${percent(okShare(counts))} of them answered with success; ` +
-        `${leaderChanges} changes of leader; ${seen} of ${injected.length} faults seen to have effect; ${held} checks hold`,
+        `${counted(leaderChanges, "change")} of leader; ${count(seen)} of ${counted(injected.length, "fault")} seen to have effect; ${counted(held, "check holds", "checks hold")}`,
     ],
   };
 }
@@ -82,7 +82,9 @@ function lacks(happened: Happened, demands: Demands): string[] {
   if (calls < demands.opsMin)
     lacking.push(`${count(calls)} calls; ${count(demands.opsMin)} are asked for`);
   if (leaderChanges < demands.leaderChangesMin)
-    lacking.push(`${leaderChanges} changes of leader; ${demands.leaderChangesMin} are asked for`);
+    lacking.push(
+      `${counted(leaderChanges, "change")} of leader; ${demands.leaderChangesMin} are asked for`,
+    );
   for (const name of demands.named) {
     const of = injected.filter(({ fault }) => fault === name);
     const cannot = skipped.find(({ fault }) => fault === name);

@@ -3,6 +3,7 @@
 import type { Finding, Verdict } from "../checkers/contract.ts";
 import type { Death } from "../cluster/contract.ts";
 import type { Fault, Injected } from "../nemesis/fault.ts";
+import { count, counted } from "../report/format.ts";
 
 export interface Watched {
   readonly terms: number;
@@ -35,22 +36,22 @@ export function ownChecks(watched: Watched): Verdict[] {
   return [
     verdict(
       "one leader in a term",
-      `${watched.terms} terms with a leader, asked of each node five times a second`,
+      `${counted(watched.terms, "term")} with a leader, asked of each node five times a second`,
       sentences(violations.filter((line) => line.includes("(B1)"))),
     ),
     verdict(
       "replicas agree under way",
-      `${watched.compared} times two nodes at one index`,
+      `${counted(watched.compared, "time")} two nodes at one index`,
       sentences(violations.filter((line) => line.includes("(B2)"))),
     ),
     verdict(
       "the cluster comes back",
-      `${watched.turns} faults; at most ${(watched.recoveryMsMax / 1_000).toFixed(1)} s without a leader after one was healed`,
+      `${counted(watched.turns, "fault")}; at most ${(watched.recoveryMsMax / 1_000).toFixed(1)} s without a leader after one was healed`,
       sentences(watched.failures),
     ),
     verdict(
       "no process ends by itself",
-      `${deaths.length} ends by themselves, ${deaths.length - ends.length} of them because of a fault of their disk or limits`,
+      `${counted(deaths.length, "end")} by themselves, ${count(deaths.length - ends.length)} of them because of a fault of their disk or limits`,
       ends.map(({ nodeId, time, code, signal, lastLines }) => ({
         what: `node ${nodeId} ended with ${signal ?? `code ${code ?? "unknown"}`}: ${lastLines.at(-1) ?? ""}`,
         times: [time],

@@ -1,6 +1,7 @@
 // The verdict, for a terminal.
 
 import type { Verdict } from "../checkers/contract.ts";
+import { count, counted } from "../report/format.ts";
 import type { RunVerdict } from "./evidence.ts";
 import { placeIn } from "./place.ts";
 
@@ -13,8 +14,8 @@ export function summary(verdict: RunVerdict): string {
     "",
     ...verdicts.flatMap(linesOf),
     "",
-    `calls: ${counts.ok} ok, ${counts.fail} failed, ${counts.unknown} unknown; ${counts.delivered} deliveries`,
-    `changes of leader: ${leaderChanges}; faults: ${injected}, ${observed} of them seen to have effect`,
+    `calls: ${count(counts.ok)} ok, ${count(counts.fail)} failed, ${count(counts.unknown)} unknown; ${counted(counts.delivered, "delivery", "deliveries")}`,
+    `changes of leader: ${count(leaderChanges)}; faults: ${count(injected)}, ${count(observed)} of them seen to have effect`,
     ...skipped.map(({ fault, why }) => `skipped: ${fault}: ${why}`),
     `page: ${placeIn(verdict.directory).page}`,
     `again: ${verdict.command}`,

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LocalCluster } from "../../cli/local-cluster.ts";
-import { run } from "../../cli/program.ts";
 import { connect } from "../../client/index.ts";
+import { saidBy, valuesOf, type Said } from "./said.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "raftq-commands-"));
 let cluster: LocalCluster;
@@ -19,43 +19,10 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs one command line, and takes what it says. */
-async function raftq(...words: string[]): Promise<Said> {
-  const said = { out: "", err: "" };
-  const writeOut = process.stdout.write.bind(process.stdout);
-  const writeErr = process.stderr.write.bind(process.stderr);
-  const taking = (to: "out" | "err") =>
-    ((text: string, done?: (error?: Error) => void) => {
-      said[to] += text;
-      done?.();
-      return true;
-    }) as typeof process.stdout.write;
-  process.stdout.write = taking("out");
-  process.stderr.write = taking("err");
-  try {
-    const code = await run([...words, "--endpoints", cluster.endpoints.join(",")]);
-    return { code, ...said };
-  } finally {
-    process.stdout.write = writeOut;
-    process.stderr.write = writeErr;
-  }
-}
-
-/** The same with --json: the line, or lines, as values. */
-async function json(...words: string[]): Promise<unknown[]> {
-  const { code, out, err } = await raftq(...words, "--json");
-  expect([code, err]).toEqual([0, ""]);
-  return out
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as unknown);
-}
+const raftq = (...words: string[]): Promise<Said> =>
+  saidBy(...words, "--endpoints", cluster.endpoints.join(","));
+const json = (...words: string[]): Promise<unknown[]> =>
+  valuesOf(...words, "--json", "--endpoints", cluster.endpoints.join(","));
 
 describe("raftq queue", () => {
   test("a parked message: found, looked at, skipped, and put back from the dead letters", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CommandError, exitCodes, failureOf, UsageError } from "../../cli/failure.ts";
-import { run } from "../../cli/program.ts";
 import { QueueError, type Reason } from "../../client/index.ts";
+import { saidBy } from "./said.ts";
 
 function refusal(reason: Reason, field = ""): QueueError {
   return new QueueError("what was wrong", { reason, code: 3, outcome: "NOT_APPLIED", field });
@@ -23,16 +23,9 @@ describe("exit codes", () => {
   });
 
   test("a wrong command line is 2, help is 0", async () => {
-    const quiet = <T>(stream: NodeJS.WriteStream, work: () => Promise<T>): Promise<T> => {
-      const write = stream.write.bind(stream);
-      stream.write = () => true;
-      return work().finally(() => (stream.write = write));
-    };
-    expect(await quiet(process.stderr, () => run(["no-such-command"]))).toBe(exitCodes.usage);
-    expect(
-      await quiet(process.stderr, () => run(["queue", "create", "q", "--lease-ms", "x"])),
-    ).toBe(exitCodes.usage);
-    expect(await quiet(process.stdout, () => run(["--help"]))).toBe(exitCodes.ok);
+    expect((await saidBy("no-such-command")).code).toBe(exitCodes.usage);
+    expect((await saidBy("queue", "create", "q", "--lease-ms", "x")).code).toBe(exitCodes.usage);
+    expect((await saidBy("--help")).code).toBe(exitCodes.ok);
   });
 });
 

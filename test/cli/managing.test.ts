@@ -9,25 +9,14 @@ import {
   messageSheet,
 } from "../../cli/message-view.ts";
 import { checkEnqueue, producerOptions } from "../../cli/messages.ts";
-import { buildProgram, run } from "../../cli/program.ts";
+import { buildProgram } from "../../cli/program.ts";
 import { parkedAction, redriven } from "../../cli/queue-deciding.ts";
 import { queueOptions } from "../../cli/queue-options.ts";
 import { startOf, topicOptions, topicSheet, topicTable } from "../../cli/topic.ts";
 import { bytesCodec, type TopicInfo } from "../../client/index.ts";
 import { MessageInfo } from "../../client/looking.ts";
 import { Format } from "../../client/schema.ts";
-
-function quiet<T>(stream: NodeJS.WriteStream, work: () => Promise<T>): Promise<[T, string]> {
-  const write = stream.write.bind(stream);
-  let text = "";
-  stream.write = (part: unknown) => {
-    text += String(part);
-    return true;
-  };
-  return work()
-    .then((result): [T, string] => [result, text])
-    .finally(() => (stream.write = write));
-}
+import { saidBy } from "./said.ts";
 
 describe("flags", () => {
   test("every option of a queue has one", () => {
@@ -104,9 +93,8 @@ describe("flags", () => {
 
 describe("before anything is sent", () => {
   test("resolve without a decision is a wrong command line", async () => {
-    const words = ["queue", "resolve", "q", "k"];
-    const [code, text] = await quiet(process.stderr, () => run(words));
-    expect([code, text]).toEqual([2, "raftq: give exactly one of --retry, --skip, --replace\n"]);
+    const { code, err } = await saidBy("queue", "resolve", "q", "k");
+    expect([code, err]).toEqual([2, "raftq: give exactly one of --retry, --skip, --replace\n"]);
   });
 
   test("what is gone for good is asked about; without a terminal, --yes is asked for", async () => {

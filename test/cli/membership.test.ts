@@ -1,11 +1,11 @@
 // The steps of `raftq cluster`, and what is said about members and survivors.
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { promoteWhenReady, replaceMember } from "../../cli/membership.ts";
 import { plain } from "../../cli/output.ts";
 import { survivorText } from "../../cli/recover.ts";
-import { run } from "../../cli/program.ts";
 import { QueueError, type Client, type Reason } from "../../client/index.ts";
+import { saidBy } from "./said.ts";
 
 function refusal(reason: Reason): QueueError {
   return new QueueError(reason, { reason, code: 9, outcome: "NOT_APPLIED" });
@@ -108,17 +108,9 @@ describe("command lines that cannot be meant end with 2, before anything is aske
     ["cluster", "transfer", "-1"],
     ["recover"],
   ])("%s %s %s %s %s", async (...words) => {
-    const said: string[] = [];
-    const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-      said.push(String(text));
-      return true;
-    });
-    try {
-      expect(await run(words.filter((word) => typeof word === "string"))).toBe(2);
-    } finally {
-      spy.mockRestore();
-    }
-    expect(said.join("")).not.toBe("");
+    const { code, err } = await saidBy(...words.filter((word) => typeof word === "string"));
+    expect(code).toBe(2);
+    expect(err).not.toBe("");
   });
 });
 

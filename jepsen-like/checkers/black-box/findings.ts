@@ -32,7 +32,10 @@ export class Findings {
     const head = { check: this.#check, looked };
     if (length > 0) {
       const findings = this.#found.toSorted((a, b) => firstTime(a) - firstTime(b));
-      const why = length > findingsMax ? { why: `${length} findings, the first of them here` } : {};
+      const why =
+        length > findingsMax
+          ? { why: `${counted(length, "finding")}, the first of them here` }
+          : {};
       return { ...head, result: "violated", ...why, findings: findings.slice(0, findingsMax) };
     }
     if (this.#undecided !== undefined)

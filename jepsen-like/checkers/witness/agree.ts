@@ -5,7 +5,8 @@
 //   A4. Nodes that have applied equally much have equal digests.
 
 import type { LogEntry, NodeDigest, NodeLog, Verdict } from "../contract.ts";
-import { counted, Findings } from "./findings.ts";
+import { counted } from "../black-box/findings.ts";
+import { Findings } from "./findings.ts";
 
 /** The log that all agree on, from its first known entry through the barrier; dense, or it ends where nobody has the next entry. */
 export interface Agreed {
@@ -44,9 +45,9 @@ export function agree(logs: readonly NodeLog[], barrier: number): Agreed {
   const log = denseFrom(union);
   linked(log, findings);
   const looked = [
-    `${counted(log.length, "entry").replace("entrys", "entries")} of ${counted(whole.length, "node")} with the barrier`,
-    `${compared} compared`,
-    ...(rest.length > 0 ? [`${rest.length} nodes that did not get to the barrier`] : []),
+    `${counted(log.length, "entry", "entries")} of ${counted(whole.length, "node")} with the barrier`,
+    `${compared.toLocaleString("en")} compared`,
+    ...(rest.length > 0 ? [`${counted(rest.length, "node")} that did not get to the barrier`] : []),
     ...ends,
   ].join("; ");
   return { log, verdict: findings.verdict(looked) };
@@ -125,7 +126,7 @@ export function equalDigests(digests: readonly NodeDigest[]): Verdict {
         what: `nodes ${known.nodeId} and ${said.nodeId} have applied ${said.appliedIndex} entries and say ${known.digest} and ${said.digest}`,
       });
   }
-  const looked = `${counted(digests.length, "digest")}, ${compared} compared`;
+  const looked = `${counted(digests.length, "digest")}, ${compared.toLocaleString("en")} compared`;
   if (compared > 0 || findings.count > 0) return findings.verdict(looked);
   const why = "no two nodes were asked at the same applied index";
   return { check: "witness: equal states", result: "inconclusive", looked, why, findings: [] };

@@ -24,8 +24,6 @@ const steps = [
 /** One verdict for each of the six steps, and one for the digests. */
 export const witness: Check = ({ history, logs, queues, digests, barrier }: Evidence) => {
   const states = equalDigests(digests);
-  if (barrier <= 0)
-    return [...unknown("witness 1: one log", "the run did not get to its barrier"), states];
   const { log, verdict } = agree(logs, barrier);
   const whole = wholeness(log[0]?.index, log.at(-1)?.index, barrier);
   if (whole !== undefined) {
@@ -33,7 +31,7 @@ export const witness: Check = ({ history, logs, queues, digests, barrier }: Evid
       verdict.result === "violated"
         ? verdict
         : { ...verdict, result: "inconclusive" as const, why: whole };
-    return [first, ...unknown(undefined, whole), states];
+    return [first, ...unknown(whole), states];
   }
   const commands = stepsOf(log);
   const { standings, verdict: ofSessions } = sessions(commands);
@@ -49,15 +47,18 @@ function wholeness(
   last: number | undefined,
   barrier: number,
 ): string | undefined {
-  if (first === undefined || last === undefined) return `no node has the barrier, entry ${barrier}`;
+  if (first === undefined || last === undefined)
+    return barrier > 0
+      ? `no node has the barrier, entry ${barrier}`
+      : "the run did not get to its barrier";
   if (first > 1)
     return `the log begins with entry ${first}: what was before is gone from every node`;
   if (last < barrier) return `no node has entry ${last + 1}, which is before the barrier`;
   return undefined;
 }
 
-function unknown(first: string | undefined, why: string): Verdict[] {
-  return [...(first === undefined ? [] : [first]), ...steps].map((check) => ({
+function unknown(why: string): Verdict[] {
+  return steps.map((check) => ({
     check,
     result: "inconclusive",
     looked: "nothing",

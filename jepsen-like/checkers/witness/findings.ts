@@ -1,5 +1,6 @@
 // What a check found, gathered; and its verdict.
 
+import { counted } from "../black-box/findings.ts";
 import type { Finding, Verdict } from "../contract.ts";
 
 /** A verdict names so many; the others are counted. */
@@ -31,14 +32,8 @@ export class Findings {
       check: this.#check,
       result: this.#count === 0 ? "holds" : "violated",
       looked,
-      ...(more > 0 ? { why: `${more} more findings than are named` } : {}),
+      ...(more > 0 ? { why: `${counted(more, "more finding")} than are named` } : {}),
       findings: this.#named,
     };
   }
-}
-
-/** 41201 → "41,201". */
-export function counted(value: number, what: string): string {
-  const digits = String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-  return `${digits} ${what}${value === 1 ? "" : "s"}`;
 }

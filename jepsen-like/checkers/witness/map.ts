@@ -6,7 +6,8 @@
 //   M4. What clients do by themselves (renewing leases, giving them back when they close) needs no call.
 
 import type { Call, DeclaredQueue, Verdict } from "../contract.ts";
-import { counted, Findings } from "./findings.ts";
+import { counted } from "../black-box/findings.ts";
+import { Findings } from "./findings.ts";
 import type { Op, Step } from "./log.ts";
 import type { Standing } from "./sessions.ts";
 
@@ -90,7 +91,7 @@ export function map(
       {
         check: "witness 3: unknown outcomes",
         result: "holds",
-        looked: `${counted(found, "call")} without an answer happened, ${never} never did`,
+        looked: `${counted(found, "call")} without an answer happened, ${never.toLocaleString("en")} never did`,
         findings: [],
       },
     ],

@@ -3,7 +3,8 @@
 //   R2. What was browsed is compared where nothing changed in between.
 
 import type { Call } from "../contract.ts";
-import { counted, type Findings } from "./findings.ts";
+import { counted } from "../black-box/findings.ts";
+import type { Findings } from "./findings.ts";
 import type { Model, QueueModel } from "./model.ts";
 import type { Span } from "./real-time.ts";
 
@@ -44,7 +45,7 @@ export class Reads {
   }
 
   get looked(): string {
-    return `${counted(this.judged, "read")} of counters, ${this.browsed} of messages, ${this.passed} not compared`;
+    return `${counted(this.judged, "read")} of counters, ${this.browsed.toLocaleString("en")} of messages, ${this.passed.toLocaleString("en")} not compared`;
   }
 
   /** All entries before `index` have been replayed, and none from there on. `time`: cluster time. */

@@ -4,7 +4,8 @@
 //   T3. What is asked for after an answer stands behind it: so a read without an index has an upper bound too.
 
 import type { Call, Verdict } from "../contract.ts";
-import { counted, Findings } from "./findings.ts";
+import { counted } from "../black-box/findings.ts";
+import { Findings } from "./findings.ts";
 
 /** What a call that says no index of its own may have seen. */
 export interface Span {

@@ -6,7 +6,8 @@ import type { Call, Verdict } from "../contract.ts";
 import { cannotSettle, settle } from "./settles.ts";
 import { certaintyOfEnqueue, enqueue, wasGot, type Certainty, type Stage } from "./enqueues.ts";
 import { bodyName, factsOf, placeName, type Fact } from "./facts.ts";
-import { counted, Findings } from "./findings.ts";
+import { counted } from "../black-box/findings.ts";
+import { Findings } from "./findings.ts";
 import type { Op } from "./log.ts";
 import type { Mapped } from "./map.ts";
 import { Model } from "./model.ts";
@@ -41,7 +42,7 @@ export function replay(
   const looked = [
     counted(commands.length, "command"),
     counted(messages, "message"),
-    counted(delivered.length, "delivery").replace("deliverys", "deliveries"),
+    counted(delivered.length, "delivery", "deliveries"),
     reads.looked,
     "not judged: empty answers, extends, the end of a lease by time",
     ...loose.map(({ name, loose: why }) => `not judged: queue ${name}: ${why}`),

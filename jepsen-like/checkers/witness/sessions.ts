@@ -5,7 +5,8 @@
 //       certainly there: the clock that it ends by is never faster. After that nobody here knows.
 
 import type { Verdict } from "../contract.ts";
-import { counted, Findings } from "./findings.ts";
+import { counted } from "../black-box/findings.ts";
+import { Findings } from "./findings.ts";
 import type { Op, Step } from "./log.ts";
 
 /** What became of a command because of its session. `maybe`: the session may have ended before. */

@@ -1,5 +1,7 @@
 // A queue server of a hundred lines, right by design unless a bug is asked for: what the checkers are tried on.
 
+import type { DeclaredQueue } from "../../../jepsen-like/checkers/contract.ts";
+
 export type Bug =
   | "loses an enqueue that it acknowledged"
   | "invents a message"
@@ -22,14 +24,7 @@ export type Bug =
   | "reports a failure for what it did"
   | "discards what should be parked";
 
-export interface Rules {
-  readonly name: string;
-  readonly ordering: "KEY" | "TOTAL" | "NONE";
-  readonly leaseMs: number;
-  readonly maxAttempts: number;
-  readonly onExhausted: "PARK" | "DEAD_LETTER" | "DISCARD";
-  readonly deadLetterQueue: string;
-  readonly workload: string;
+export interface Rules extends DeclaredQueue {
   readonly dedup: boolean;
 }
 

@@ -34,7 +34,7 @@ export function call(
   };
 }
 
-interface Message {
+export interface Message {
   readonly queue: string;
   readonly key: string;
   readonly body: string;

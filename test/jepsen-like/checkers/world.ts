@@ -1,7 +1,7 @@
 // Processes that talk to one queue server over a bad network, in virtual time: calls and answers get lost or come late, processes are
 // killed and come back, sessions and leases end. What they write down is a history that a right server may give, whatever the seed.
 
-import type { Call, DeclaredQueue, Evidence } from "../../../jepsen-like/checkers/contract.ts";
+import type { Call, Evidence } from "../../../jepsen-like/checkers/contract.ts";
 import type {
   Asked,
   Completed,
@@ -12,6 +12,7 @@ import type {
   Placed,
   Told,
 } from "../../../jepsen-like/history/record.ts";
+import { mulberry32 } from "../mulberry32.ts";
 import { QueueServer, Refused, type Bug, type Rules, type Stored } from "./queue-server.ts";
 
 const ms = 1_000;
@@ -69,13 +70,13 @@ class World {
   readonly #calls: { asked: Invoked; told?: Completed }[] = [];
   readonly #delivered: Delivered[] = [];
   readonly #notes: Noted[] = [];
-  #state: number;
+  readonly #random: () => number;
   #term = 1;
   #isDraining = false;
   readonly #balances = new Map<string, number>();
 
   constructor(seed: number, bug: Bug | undefined) {
-    this.#state = seed;
+    this.#random = mulberry32(seed);
     this.#server = new QueueServer(allRules, bug, () => this.#chance(rare.has(bug) ? 0.5 : 0.08));
   }
 
@@ -83,7 +84,7 @@ class World {
     const byTime = <T extends { time: number }>(a: T, b: T): number => a.time - b.time;
     const end = this.#server.logIndex;
     return {
-      queues: allRules satisfies readonly DeclaredQueue[],
+      queues: allRules,
       history: {
         calls: this.#calls.toSorted((a, b) => byTime(a.asked, b.asked)) satisfies Call[],
         delivered: this.#delivered.toSorted(byTime),
@@ -452,14 +453,6 @@ class World {
       event!.run();
     }
     this.now = Math.max(this.now, time);
-  }
-
-  /** mulberry32 */
-  #random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
   #chance(probability: number): boolean {

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Call, Verdict } from "../../../jepsen-like/checkers/contract.ts";
+import type { Call } from "../../../jepsen-like/checkers/contract.ts";
 import { report, type RunData } from "../../../jepsen-like/report/index.ts";
 import { badRun, emptyRun, goodRun, thinRun } from "./sample.ts";
 import { elementOf, faultsOf, textOf } from "./well-formed.ts";
 
-const megabyte = 1_000_000;
 const small = { seconds: 40, rate: 20 };
 
 describe("the page", () => {
@@ -58,6 +57,23 @@ describe("the page", () => {
       expect(text).toContain(said);
   });
 
+  test("says how many kinds of fault were skipped, if any were", () => {
+    const figures = (skipped: RunData["skipped"]): string => {
+      const page = report({ ...goodRun(small), skipped });
+      return textOf(page.slice(0, page.indexOf("</header>")));
+    };
+    const one = { fault: "clock", why: "no CAP_SYS_TIME" };
+    expect(figures([])).toContain("injected Checks that hold");
+    expect(figures([one])).toContain("injected; 1 kind skipped");
+    expect(figures([one, one])).toContain("injected; 2 kinds skipped");
+  });
+
+  test("cuts what is long, and says how long it was", () => {
+    const reasons = ["x".repeat(20_000)];
+    const text = textOf(report({ ...goodRun(small), overall: { result: "FAIL", reasons } }));
+    expect(text).toContain("xx… (20,000 characters)");
+  });
+
   test("of nothing says so in each section", () => {
     const text = textOf(report(emptyRun()));
     expect(text).toContain("Nothing was asked.");
@@ -71,167 +87,6 @@ describe("the page", () => {
     expect(report(data).replace(/<script>[\s\S]*/, "")).not.toMatch(
       /NaN|undefined|Infinity|\[object/,
     );
-  });
-});
-
-describe("what comes from servers is text", () => {
-  const evil = `</script><script>alert("1")</script><img src=x onerror='alert(2)'>&amp;\u0000\u202e`;
-
-  function evilRun(): RunData {
-    const bad = badRun(small);
-    const [delivery] = bad.history.delivered;
-    const first = bad.injected[0]!;
-    return {
-      ...bad,
-      facts: {
-        ...bad.facts,
-        seed: evil,
-        version: evil,
-        command: evil,
-        date: evil,
-        host: [{ name: evil, value: evil }],
-      },
-      overall: { result: "FAIL", reasons: [evil] },
-      catalogue: [{ name: evil, what: evil, kind: "disk" }],
-      injected: [
-        { ...first, fault: evil, what: evil, observed: evil },
-        { ...first, fault: evil },
-      ],
-      skipped: [{ fault: evil, why: evil }],
-      verdicts: (["violated", "inconclusive", "holds", "skipped"] as const).map((result) => ({
-        check: evil,
-        result,
-        looked: evil,
-        why: evil,
-        findings: [{ what: evil, queue: evil, key: evil, times: [delivery!.time] }],
-      })),
-      history: {
-        calls: (["ok", "fail", "unknown"] as const).map((type, op) => ({
-          asked: {
-            type: "invoke",
-            process: evil,
-            op,
-            time: delivery!.time - 10,
-            f: "enqueue",
-            queue: evil,
-            key: evil,
-            body: evil,
-          },
-          told: { type, process: evil, op, time: delivery!.time, reason: evil, message: evil },
-        })),
-        delivered: [
-          { ...delivery!, process: evil, queue: evil, key: evil, body: evil, redelivery: evil },
-        ],
-        notes: [
-          {
-            type: "note",
-            process: evil,
-            time: delivery!.time,
-            what: "attached",
-            detail: { [evil]: evil },
-          },
-        ],
-      },
-      deaths: [{ nodeId: 1, time: delivery!.time, code: null, signal: evil, lastLines: [evil] }],
-      digests: [{ nodeId: 1, appliedIndex: 1, digest: evil }],
-    };
-  }
-
-  test("everywhere (M1)", () => {
-    const page = report(evilRun());
-    expect(faultsOf(page)).toEqual([]);
-    expect(page.match(/<script>/g)).toHaveLength(1);
-    expect(page.match(/<\/script>/g)).toHaveLength(2);
-    expect(page).not.toContain("<img");
-    expect(page).not.toMatch(/[\u0000\u202e]/);
-    expect(textOf(page)).toContain(`</script><script>alert("1")</script>`);
-  });
-});
-
-describe("the size of the page is bounded (R2)", () => {
-  /** The same again and again, one after the other. */
-  function repeated(data: RunData, times: number): RunData {
-    const seconds = data.facts.minutes * 60 + 20;
-    const each = Array.from({ length: times }, (_, at) => at * seconds * 1_000_000);
-    const { calls, delivered, notes } = data.history;
-    const later = <T extends { readonly time: number }>(what: T, by: number): T => ({
-      ...what,
-      time: what.time + by,
-    });
-    return {
-      ...data,
-      injected: each.flatMap((by) =>
-        data.injected.map((one) => ({ ...one, from: one.from + by, to: one.to + by })),
-      ),
-      leaders: each.flatMap((by) => data.leaders.map((one) => later(one, by))),
-      history: {
-        calls: each.flatMap((by) =>
-          calls.map(({ asked, told }) => ({
-            asked: later(asked, by),
-            ...(told === undefined ? {} : { told: later(told, by) }),
-          })),
-        ),
-        delivered: each.flatMap((by) => delivered.map((one) => later(one, by))),
-        notes,
-      },
-    };
-  }
-
-  test("a hundred thousand calls of a long run", () => {
-    const data = repeated(badRun({ seconds: 60, rate: 20 }), 45);
-    expect(data.history.calls.length).toBeGreaterThan(100_000);
-    expect(report(data).length).toBeLessThan(1.5 * megabyte);
-  });
-
-  test("a run twice as long, of a kind, makes the page hardly longer", () => {
-    const data = badRun(small);
-    expect(report(repeated(data, 20)).length).toBeLessThan(report(repeated(data, 10)).length * 1.6);
-  });
-
-  test("everything that can be long is, and many times", () => {
-    const data = badRun(small);
-    const long = "x".repeat(20_000);
-    const times = data.history.delivered.map(({ time }) => time);
-    const first = data.injected[0]!;
-    const keys = Array.from({ length: 60 }, (_, at) => `account-${at}`);
-    const verdicts = Array.from({ length: 40 }, (_, at): Verdict => ({
-      check: `check ${at}`,
-      result: "violated",
-      looked: long,
-      why: long,
-      findings: Array.from({ length: 20 }, (__, nr) => ({
-        what: long,
-        queue: "ledger",
-        key: keys[(at + nr) % 60]!,
-        times,
-      })),
-    }));
-    const page = report({
-      ...data,
-      overall: { result: "FAIL", reasons: Array.from({ length: 500 }, () => long) },
-      injected: Array.from({ length: 5_000 }, (_, at) => ({
-        ...first,
-        targets: [1, 2, 3, 4, 5],
-        what: long,
-        observed: long,
-        from: first.from + at,
-        to: first.to + at,
-      })),
-      leaders: Array.from({ length: 20_000 }, (_, at) => ({
-        time: first.from + at,
-        term: at,
-        nodeId: (at % 5) + 1,
-      })),
-      deaths: Array.from({ length: 500 }, () => ({
-        nodeId: 1,
-        time: first.from,
-        code: 1,
-        signal: null,
-        lastLines: Array.from({ length: 500 }, () => long),
-      })),
-      verdicts,
-    });
-    expect(page.length).toBeLessThan(3 * megabyte);
   });
 });
 
@@ -381,172 +236,5 @@ describe("the top of a page of a run that failed", () => {
       .flatMap(({ findings }) => findings.flatMap(({ times = [] }) => times));
     expect(run.match(/class="mark"/g)).toHaveLength(times.length);
     expect(report(goodRun(small))).not.toContain('class="mark"');
-  });
-});
-
-describe("a key with something wrong", () => {
-  const data = badRun();
-  const page = report(data);
-  const finding = data.verdicts.find(({ check }) => check === "Q3 FIFO per key")!.findings[0]!;
-  const article = elementOf(page, "article", "key-1");
-
-  test("is drawn for each finding that names one, and for no other", () => {
-    const keys = new Set(
-      data.verdicts.flatMap(({ findings }) =>
-        findings.flatMap(({ key }) => (key === undefined ? [] : [key])),
-      ),
-    );
-    expect(page.match(/<article /g)).toHaveLength(keys.size);
-    expect(report(goodRun(small))).not.toContain("<article");
-    expect(elementOf(page, "section", "checks")).toContain('href="#key-1"');
-  });
-
-  test("shows the findings, each delivery with its consumer, and how it ended", () => {
-    const text = textOf(article);
-    expect(text).toContain(finding.what);
-    const named = data.history.delivered.filter(
-      ({ key, body }) => key === finding.key && finding.what.includes(body),
-    );
-    expect(named.length).toBe(4);
-    for (const { process, token } of named)
-      expect(article).toContain(`${process} · token ${token} · `);
-    expect(text).toContain("ack refused");
-    expect(text).toContain("nack?");
-    expect(text).toContain("lease-lost");
-    expect(text).toContain("again: lease expired");
-  });
-
-  test("marks the messages and the times that the findings name (E1)", () => {
-    expect(article.match(/class="message named"/g)).toHaveLength(2);
-    expect(article.match(/class="finding"/g)).toHaveLength(3);
-  });
-
-  test("lists every event of the messages that the findings name (E1)", () => {
-    const text = textOf(article);
-    const bodies = data.history.delivered
-      .filter(({ key, body }) => key === finding.key && finding.what.includes(body))
-      .map(({ body }) => body);
-    for (const { asked } of data.history.calls) {
-      if (!("body" in asked) || asked.key !== finding.key || !bodies.includes(asked.body)) continue;
-      expect(text).toMatch(
-        new RegExp(`${asked.process} ${asked.f} · (ok|fail|unknown) ${asked.body} `),
-      );
-    }
-    for (const body of bodies) expect(text).toMatch(new RegExp(`c\\d delivered ${body} `));
-  });
-
-  test("marks the messages that an entry of the log is about, which a finding names (E1)", () => {
-    const logIndex = data.history.calls.find(
-      ({ asked, told }) => asked.f === "ack" && asked.key === finding.key && told?.type === "ok",
-    )!.told!.told!.logIndex!;
-    const named = (what: string): number => {
-      const verdicts: Verdict[] = [
-        {
-          check: "Q",
-          result: "violated",
-          looked: "",
-          findings: [{ what, queue: "ledger", key: finding.key! }],
-        },
-      ];
-      const found = elementOf(report({ ...data, verdicts }), "article", "key-1");
-      return found.match(/class="message named"/g)?.length ?? 0;
-    };
-    expect(named(`entry ${logIndex} is wrong`)).toBe(1);
-    expect(named(`entry ${logIndex}0 is wrong`)).toBe(0);
-  });
-
-  test("does not take a body for another that begins with it", () => {
-    const { body } = data.history.delivered.find(({ key }) => key === finding.key)!;
-    const verdicts: Verdict[] = [
-      {
-        check: "Q",
-        result: "violated",
-        looked: "",
-        findings: [{ what: `${body}7 is wrong`, queue: "ledger", key: finding.key! }],
-      },
-    ];
-    expect(report({ ...data, verdicts })).not.toContain('class="message named"');
-  });
-
-  test("is found in batches and commits too, and where a finding names no queue", () => {
-    const place = { seq: 1, keySeq: 1, logIndex: 7, deduplicated: true };
-    const lease = { queue: "q", key: "k", keySeq: 1, token: 5, body: "w1-1" };
-    const calls: Call[] = [
-      {
-        asked: {
-          type: "invoke",
-          process: "w1",
-          op: 1,
-          time: 10,
-          f: "enqueue-batch",
-          queue: "q",
-          messages: [
-            { key: "k", body: "w1-1" },
-            { key: "other", body: "w1-2" },
-          ],
-        },
-        told: {
-          type: "ok",
-          process: "w1",
-          op: 1,
-          time: 20,
-          told: {
-            placed: [
-              { ...place, body: "w1-1" },
-              { ...place, body: "w1-2" },
-            ],
-          },
-        },
-      },
-      {
-        asked: {
-          type: "invoke",
-          process: "c1",
-          op: 1,
-          time: 30,
-          f: "commit",
-          acks: [lease],
-          enqueues: [{ queue: "q2", key: "k", body: "c1-1" }],
-        },
-        told: { type: "ok", process: "c1", op: 1, time: 40, told: { logIndex: 9, already: true } },
-      },
-    ];
-    const verdicts: Verdict[] = [
-      {
-        check: "Q",
-        result: "violated",
-        looked: "",
-        findings: [{ what: "w1-1 is wrong", key: "k" }],
-      },
-    ];
-    const text = textOf(
-      elementOf(
-        report({ ...emptyRun(), verdicts, history: { calls, delivered: [], notes: [] } }),
-        "article",
-        "key-1",
-      ),
-    );
-    expect(text).toContain(
-      "enqueue-batch · ok w1-1 answered at 0:00.000, seq 1, log index 7, deduplicated",
-    );
-    expect(text).toContain(
-      "commit · ok w1-1 token 5, answered at 0:00.000, log index 9, already settled",
-    );
-    expect(text).toContain("commit · ok c1-1");
-    expect(text).not.toContain("w1-2");
-  });
-
-  test("that the history does not know says so", () => {
-    const verdicts: Verdict[] = [
-      {
-        check: "Q",
-        result: "violated",
-        looked: "",
-        findings: [{ what: "gone", queue: "q", key: "k" }],
-      },
-    ];
-    expect(textOf(report({ ...emptyRun(), verdicts }))).toContain(
-      "The history has nothing of this key.",
-    );
   });
 });

@@ -30,7 +30,7 @@ describe("what a run comes to", () => {
     expect(overall(good, demands)).toEqual({
       result: "PASS",
       reasons: [
-        "100 calls, 90.0 % of them answered with success; 5 changes of leader; 1 of 1 faults seen to have effect; 1 checks hold",
+        "100 calls, 90.0 % of them answered with success; 5 changes of leader; 1 of 1 fault seen to have effect; 1 check holds",
       ],
     });
   });

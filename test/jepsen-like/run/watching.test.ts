@@ -112,6 +112,14 @@ describe("the run's own checks", () => {
     expect(violated({})).toEqual([]);
   });
 
+  test("what was looked at, in words that fit the numbers", () => {
+    const looked = ownChecks({ ...quiet, terms: 1, compared: 41_201 }).map((one) => one.looked);
+    expect(looked[0]).toMatch(/^1 term with a leader/);
+    expect(looked[1]).toBe("41,201 times two nodes at one index");
+    expect(looked[2]).toMatch(/^1 fault; at most/);
+    expect(looked[3]).toMatch(/^0 ends by themselves, 0 of them/);
+  });
+
   test("each thing that was seen is a violation of its check", () => {
     expect(violated({ violations: ["nodes 1 and 2 both led in term 4 (B1)"] })).toEqual([
       "one leader in a term",

@@ -9,18 +9,7 @@ import type {
   LogEntry,
 } from "../../../jepsen-like/checkers/contract.ts";
 import type { Asked, Completed, Delivered, Told } from "../../../jepsen-like/history/record.ts";
-
-/** mulberry32 */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
+import { mulberry32 } from "../mulberry32.ts";
 
 interface Message {
   readonly queue: Queue;
@@ -76,7 +65,8 @@ export class TinyServer {
   #token = 0;
 
   constructor(seed: number) {
-    this.#random = randomFrom(seed);
+    const next = mulberry32(seed);
+    this.#random = (below) => Math.floor(next() * below);
     for (const [name, ordering] of [
       ["q", "key"],
       ["total", "total"],
@@ -126,71 +116,62 @@ export class TinyServer {
     }));
   }
 
-  #append(commands: readonly LogCommand[]): number {
+  #append(commands: readonly LogCommand[], kind = "command"): number {
     const index = this.#log.length + 1;
-    const chain = index.toString(16).padStart(8, "0");
-    const chainBefore = (index - 1).toString(16).padStart(8, "0");
+    const chainOf = (at: number): string => at.toString(16).padStart(8, "0");
     this.#stamp += this.#random(20);
-    const [term, stamp] = [this.#term, this.#stamp];
-    this.#log.push({ index, term, kind: "command", chain, chainBefore, stamp, commands });
+    this.#log.push({
+      ...{ index, term: this.#term, kind, stamp: kind === "command" ? this.#stamp : 0 },
+      ...{ chain: chainOf(index), chainBefore: chainOf(index - 1), commands },
+    });
     return index;
+  }
+
+  /** A while later. */
+  #later(): number {
+    return (this.#time += 1 + this.#random(50));
   }
 
   #step(): void {
     if (this.#random(40) === 0) {
       this.#term++;
-      const index = this.#log.length + 1;
-      const chain = index.toString(16).padStart(8, "0");
-      const chainBefore = (index - 1).toString(16).padStart(8, "0");
-      this.#log.push({
-        index,
-        term: this.#term,
-        kind: "noop",
-        chain,
-        chainBefore,
-        stamp: 0,
-        commands: [],
-      });
+      this.#append([], "noop");
     }
     const process = this.#processes[this.#random(3)]!;
     const lease = process.held[0];
     switch (this.#random(12)) {
       case 0:
       case 1:
-      case 2: {
+      case 2:
         this.#enqueue(process, this.#random(3) === 0 ? "total" : "q", "");
         return;
-      }
-      case 3: {
+      case 3:
         this.#enqueue(process, "q", `name-${this.#random(4)}`);
         return;
-      }
       case 4:
       case 5:
-      case 6: {
+      case 6:
         this.#receive(process, this.#random(3) === 0 ? "total" : "q");
         return;
-      }
       case 7:
       case 8:
         if (lease !== undefined) this.#settle(process, lease, "ack");
         return;
-      case 9: {
-        if (lease === undefined) return;
-        const how = (["nack", "release", "reject"] as const)[
-          this.#random(20) === 0 ? 2 : this.#random(2)
-        ]!;
-        this.#settle(process, lease, how);
+      case 9:
+        if (lease !== undefined) this.#settle(process, lease, this.#givenBack());
         return;
-      }
       case 10:
         if (lease !== undefined) this.#commit(process, lease);
         return;
-      default: {
+      default:
         this.#oddity(process);
         return;
-      }
     }
+  }
+
+  #givenBack(): "nack" | "release" | "reject" {
+    if (this.#random(20) === 0) return "reject";
+    return this.#random(2) === 0 ? "nack" : "release";
   }
 
   #oddity(process: Process): void {
@@ -224,18 +205,12 @@ export class TinyServer {
     fields: object,
     apply: (index: number) => Told | string,
   ): Told | undefined {
-    const number = ++process.ops;
-    const common = { process: process.name, op: number };
-    const invoked = {
-      type: "invoke",
-      ...common,
-      time: (this.#time += 1 + this.#random(50)),
-      ...asked,
-    } as const;
+    const common = { process: process.name, op: ++process.ops };
+    const invoked = { type: "invoke", ...common, time: this.#later(), ...asked } as const;
     const fate = this.#random(25);
     if (fate === 0) {
       // Never got to the log; half of them learn that.
-      const time = (this.#time += 1 + this.#random(50));
+      const time = this.#later();
       const told: Completed = { type: "fail", ...common, time, reason: "NOT_LEADER" };
       this.calls.push(this.#random(2) === 0 ? { asked: invoked } : { asked: invoked, told });
       return undefined;
@@ -244,7 +219,7 @@ export class TinyServer {
     const sequence = ++process.sequence;
     const index = this.#append([{ session, sequence, op, ...fields }]);
     const said = apply(index);
-    const time = (this.#time += 1 + this.#random(50));
+    const time = this.#later();
     if (fate === 1) {
       const told: Completed = { type: "unknown", ...common, time, reason: "TIMEOUT" };
       this.calls.push(this.#random(2) === 0 ? { asked: invoked } : { asked: invoked, told });
@@ -305,7 +280,8 @@ export class TinyServer {
           const head = lane.find(({ state }) => state !== "gone");
           if (got.length >= max || head?.state !== "ready") continue;
           head.state = "leased";
-          head.token = ++this.#token;
+          // Every other one: the rest went to queues that nobody looks at.
+          head.token = this.#token += 2;
           head.deliveries++;
           got.push({ message: head, token: head.token });
         }
@@ -397,14 +373,11 @@ export class TinyServer {
 
   #readOnly(process: Process, asked: Asked, told: Told): void {
     const common = { process: process.name, op: ++process.ops };
-    const invoked = {
-      type: "invoke",
-      ...common,
-      time: (this.#time += 1 + this.#random(50)),
-      ...asked,
-    } as const;
-    const time = (this.#time += 1 + this.#random(50));
-    this.calls.push({ asked: invoked, told: { type: "ok", ...common, time, told } });
+    const invoked = { type: "invoke", ...common, time: this.#later(), ...asked } as const;
+    this.calls.push({
+      asked: invoked,
+      told: { type: "ok", ...common, time: this.#later(), told },
+    });
   }
 
   #look(process: Process, queue: Queue): void {

@@ -4,12 +4,14 @@ import type { Mutant } from "../mutant.ts";
 import { checkersMutants } from "./jepsen-like-checkers.ts";
 import { jepsenLikeMutants } from "./jepsen-like.ts";
 import { logMutants } from "./log.ts";
+import { membershipMutants } from "./membership.ts";
 import { nodeMutants } from "./node.ts";
 import { queueMutants } from "./queue.ts";
 import { raftMutants } from "./raft.ts";
 
 export const mutants: readonly Mutant[] = [
   ...raftMutants,
+  ...membershipMutants,
   ...logMutants,
   ...queueMutants,
   ...nodeMutants,

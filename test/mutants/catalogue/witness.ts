@@ -22,8 +22,8 @@ export const witnessMutants: readonly Mutant[] = [
   },
   {
     ...{ name: "witness-without-a-barrier", trap: "K2", file: `${folder}/check.ts` },
-    find: "if (barrier <= 0)",
-    replace: "if (barrier < 0)",
+    find: "if (first === undefined || last === undefined)",
+    replace: "if (first === undefined && last === 0)",
   },
   {
     ...{ name: "witness-begins-anywhere", trap: "K3", file: `${folder}/check.ts` },
