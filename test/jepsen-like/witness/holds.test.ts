@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Evidence } from "../../../jepsen-like/checkers/contract.ts";
+import type { Evidence, LogEntry } from "../../../jepsen-like/checkers/contract.ts";
 import { TinyServer } from "./tiny-server.ts";
 import { bad, verdictsOf } from "./tampered.ts";
 
@@ -28,6 +28,20 @@ test("M1: an ack that was refused, and asked for again in vain, may be the one i
     expect(bad({ ...good, history: { ...good.history, calls: [...calls, again] } })).toEqual([]);
   }
   expect(tried).toBeGreaterThanOrEqual(5);
+});
+
+test("P9: a good history holds, whatever a leader's clock did meanwhile: an hour ahead ends no window", () => {
+  let repeated = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const good = new TinyServer(seed).run(200);
+    for (const { told } of good.history.calls)
+      repeated += told?.told?.placed?.filter(({ deduplicated }) => deduplicated).length ?? 0;
+    const ahead = (entry: LogEntry): LogEntry =>
+      entry.index > 60 && entry.stamp > 0 ? { ...entry, stamp: entry.stamp + 3_600_000 } : entry;
+    const logs = good.logs.map(({ nodeId, entries }) => ({ nodeId, entries: entries.map(ahead) }));
+    expect(bad({ ...good, logs }), `seed ${seed}`).toEqual([]);
+  }
+  expect(repeated).toBeGreaterThan(20);
 });
 
 test("what was looked at is said in numbers that one can read", () => {
