@@ -8,6 +8,7 @@ import { preload } from "../preload.ts";
 const steps = 10;
 /** After a step, until what was applied is written and garbage has had a chance. */
 const settleMs = 1_000;
+const startMsMax = 120_000;
 
 /** What waiting messages cost: memory, the next start, and everybody else. */
 export const backlog: Item = {
@@ -29,23 +30,30 @@ export const backlog: Item = {
     // The same queue: its consumer takes from the head what has waited, its producer adds at the tail.
     const within = await measureLoad(bench, { queues: [deep] }, { windowMs, isDrained: false });
     const starts = await startAll(bench);
-    const acked = without.figures["acked_per_s"] ?? NaN;
-    const figures = {
+    const restarted = bench.resident();
+    const alone = without.figures["acked_per_s"] ?? NaN;
+    const cluster = {
       waiting: count,
       preloaded_per_s: perSecond,
-      resident_empty_mib: Math.max(...empty),
-      resident_used_mib: Math.max(...used),
-      resident_waiting_mib: Math.max(...loaded),
-      above_used_mib: Math.max(...loaded.map((mib, index) => mib - (used[index] ?? NaN))),
-      above_empty_mib: Math.max(...loaded.map((mib, index) => mib - (empty[index] ?? NaN))),
-      acked_per_s_without: acked,
+      acked_per_s_without: alone,
       acked_per_s_beside: beside.figures["acked_per_s"],
-      beside_ratio: (beside.figures["acked_per_s"] ?? NaN) / acked,
+      beside_ratio: (beside.figures["acked_per_s"] ?? NaN) / alone,
       acked_per_s_within: within.figures["acked_per_s"],
-      within_ratio: (within.figures["acked_per_s"] ?? NaN) / acked,
-      ...starts,
+      within_ratio: (within.figures["acked_per_s"] ?? NaN) / alone,
     };
-    return [{ label: "", figures, series }];
+    const nodes = bench.cluster.nodeIds.map((nodeId, index) => ({
+      label: `node ${nodeId}`,
+      figures: {
+        resident_empty_mib: empty[index],
+        resident_used_mib: used[index],
+        resident_waiting_mib: loaded[index],
+        above_empty_mib: (loaded[index] ?? NaN) - (empty[index] ?? NaN),
+        above_used_mib: (loaded[index] ?? NaN) - (used[index] ?? NaN),
+        ...starts[index],
+        resident_restarted_mib: restarted[index],
+      },
+    }));
+    return [{ label: "cluster", figures: cluster, series }, ...nodes];
   },
 };
 
@@ -74,22 +82,18 @@ async function fill(
   return { series, perSecond: count / (ms / 1_000) };
 }
 
-/** Each node in turn is killed and started: the longest time until it answers, and until it has everything again. */
-async function startAll(bench: Bench): Promise<Figures> {
+/** Each node in turn is killed and started: how long until it answers, and until it has everything again. */
+async function startAll(bench: Bench): Promise<readonly Figures[]> {
   const { cluster } = bench;
-  let [up, whole] = [0, 0];
+  const all: Figures[] = [];
   for (const nodeId of cluster.nodeIds) {
     await cluster.kill(nodeId);
     const startMs = nowMs();
-    await cluster.restart(nodeId, 120_000);
-    up = Math.max(up, nowMs() - startMs);
-    await cluster.caughtUp(nodeId, 120_000, 0);
-    whole = Math.max(whole, nowMs() - startMs);
+    await cluster.restart(nodeId, startMsMax);
+    const answers = (nowMs() - startMs) / 1_000;
+    await cluster.caughtUp(nodeId, startMsMax, 0);
+    all.push({ start_answers_s: answers, start_whole_s: (nowMs() - startMs) / 1_000 });
   }
   await sleep(settleMs);
-  return {
-    start_answers_s: up / 1_000,
-    start_whole_s: whole / 1_000,
-    resident_restarted_mib: Math.max(...bench.resident()),
-  };
+  return all;
 }

@@ -34,15 +34,19 @@ export function head(report: Report): Markup {
 `;
 }
 
+/** Of several cases that have it: the one that is worst off, which is what is promised of all. */
 function figureOf(report: Report, { item, figure, says, unit }: First): Markup {
   const found = report.items.find(({ name }) => name === item);
-  const [one] = found === undefined ? [] : casesOf(found);
-  const spread = one === undefined ? undefined : spreadIn(one, figure);
-  if (spread === undefined) return markup``;
-  const target = targetOf(item, "", figure);
+  const known = (found === undefined ? [] : casesOf(found)).flatMap((one) => {
+    const spread = spreadIn(one, figure);
+    return spread === undefined ? [] : [{ label: one.label, value: spread.median }];
+  });
+  const [worst] = known.sort((a, b) => b.value - a.value);
+  if (worst === undefined) return markup``;
+  const target = targetOf(item, worst.label, figure);
   const verdict =
     target === undefined
       ? undefined
-      : markup`<small class="${isMet(target, spread.median) ? "met" : "missed"}">${wanted(target)} ${unit}</small>`;
-  return markup`<div><dt>${says}</dt><dd>${figureText(spread.median)} <span>${unit}</span></dd>${verdict}</div>`;
+      : markup`<small class="${isMet(target, worst.value) ? "met" : "missed"}">${wanted(target)} ${unit}</small>`;
+  return markup`<div><dt>${says}</dt><dd>${figureText(worst.value)} <span>${unit}</span></dd>${verdict}</div>`;
 }

@@ -18,7 +18,7 @@ export interface PeersOptions {
   readonly json: boolean;
 }
 
-const groupsDefault = ["enqueue", "e2e", "drain", "failover"];
+const groupsDefault = ["mem", "enqueue", "e2e", "drain", "failover"];
 
 export function peersCommand(): Command {
   return new Command("npm run bench:peers --")

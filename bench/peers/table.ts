@@ -6,11 +6,16 @@ import { spreadOf } from "../statistics.ts";
 import { rows, type ResultLine, type Row } from "./rows.ts";
 import { systems, type System } from "./systems.ts";
 
+/** What the scripts add to a system's name where its cluster was new. */
+const fresh = "-fresh";
+
 /** Those that ratios are told of. */
 const measures = ["rabbitmq", "redis"];
 
 export function peersTable(lines: readonly ResultLine[]): string {
-  const there = systems.filter(({ name }) => lines.some(({ system }) => system === name));
+  const there = systems.filter(({ name }) =>
+    lines.some(({ system }) => system.replace(fresh, "") === name),
+  );
   const known = rows.filter((row) =>
     there.some(({ name }) => valueOf(lines, name, row) !== undefined),
   );
@@ -40,7 +45,7 @@ export function valueOf(
   const values = lines
     .filter(
       (line) =>
-        line.system === system &&
+        line.system === (row.isFresh === true ? `${system}${fresh}` : system) &&
         line.item === row.item &&
         line.size === row.size &&
         line.error === undefined,

@@ -40,6 +40,8 @@ describe("the page", () => {
     ])
       expect(page(fullReport())).toContain(said);
     expect(text).toContain("median 95");
+    // Of several nodes the one that is worst off.
+    expect(text).toContain("memory of the backlog 4,000 MiB at most 381 MiB");
   });
 
   test("is the same after the report's way through JSON", () => {

@@ -64,6 +64,15 @@ describe("the comparison", () => {
     expect(valueOf(some, "raftq", row("leader killed, median"))).toBe(90);
   });
 
+  test("memory is that of a new cluster", () => {
+    const some = [
+      line("raftq-fresh", "drain", { bytesPerMsgAllNodes: 900 }),
+      line("raftq", "drain", { bytesPerMsgAllNodes: 5 }),
+    ];
+    expect(rowOf(peersTable(some), "memory of a waiting message")).toMatch(/ 900$/);
+    expect(peersTable(some.slice(0, 1))).toContain("raftq");
+  });
+
   test("of failovers the worst counts, and every message that was lost or doubled", () => {
     const kills = [100, 300, 200].map((ms, lost) =>
       line("raftq", "failover", { unavailableMs: ms, lost, duplicates: 0 }),

@@ -78,8 +78,9 @@ export function fullReport(): Report {
     gaps("hang", 800, 1_700),
     item("backlog", [
       one(
-        { acked_per_s_without: 20_000, acked_per_s_beside: 19_000, above_empty_mib: 40 },
+        { acked_per_s_without: 20_000, acked_per_s_beside: 19_000 },
         {
+          label: "cluster",
           series: [1, 2, 3].map((node) => ({
             name: `node ${node}`,
             points: [
@@ -89,6 +90,8 @@ export function fullReport(): Report {
           })),
         },
       ),
+      one({ above_empty_mib: 40 }, { label: "node 1" }),
+      one({ above_empty_mib: 4_000 }, { label: "node 2" }),
     ]),
     item("snapshot", [
       one({ e2e_p99_ms: 7, acked_per_s_saturated: 9_000 }, { label: "none", histograms: way }),
