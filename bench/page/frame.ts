@@ -46,7 +46,8 @@ export function frame(
 }
 
 export function drawing({ width, height }: Size, label: string, body: Markup): Markup {
-  return markup`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">${body}</svg>
+  // Where there is no room it is scrolled: what is written in it has to be read.
+  return markup`<div class="wide"><svg viewBox="0 0 ${width} ${height}" style="min-width:${width * 0.72}px" role="img" aria-label="${label}">${body}</svg></div>
 `;
 }
 

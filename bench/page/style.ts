@@ -25,7 +25,7 @@ small.met::before{content:"✓ "}small.missed::before{content:"✗ "}
 .failed{color:var(--bad)}
 svg{display:block;width:100%;height:auto;margin:6px 0 0}
 .narrow svg{max-width:860px}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:20px 32px}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:20px 32px}
 figure{margin:14px 0 0}
 figcaption{font-size:14px;color:var(--ink);font-weight:600}
 text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--ink)}

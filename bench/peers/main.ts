@@ -20,7 +20,7 @@ import { fileURLToPath } from "node:url";
 import { machineInfo } from "../machine.ts";
 import { parsePeersOptions, type PeersOptions } from "./options.ts";
 import type { ResultLine } from "./rows.ts";
-import { isInstalled, missingText, systems, type System } from "./systems.ts";
+import { isInstalled, missingText, searchPath, systems, type System } from "./systems.ts";
 import { peersTable } from "./table.ts";
 
 const home = fileURLToPath(new URL("../../..", import.meta.url));
@@ -96,7 +96,7 @@ function run(
   return new Promise<number>((resolve, reject) => {
     const child = spawn(program, words, {
       cwd: folder,
-      env: { ...process.env, ...environment },
+      env: { ...process.env, PATH: searchPath, ...environment },
       stdio: ["ignore", output, "inherit"],
     });
     child.once("error", reject);

@@ -6,31 +6,30 @@ import { delimiter, join } from "node:path";
 export interface System {
   readonly name: string;
   readonly title: string;
-  /** One of these programs must be there: a path, or a name to look for. */
-  readonly programs: readonly string[];
+  /** A path, or a name to look for. */
+  readonly program: string;
   readonly packages: readonly string[];
 }
 
 export const systems: readonly System[] = [
-  { name: "raftq", title: "raftq", programs: ["node"], packages: [] },
+  { name: "raftq", title: "raftq", program: "node", packages: [] },
   {
     name: "rabbitmq",
     title: "RabbitMQ",
-    programs: ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
+    program: "/usr/lib/rabbitmq/bin/rabbitmq-server",
     packages: ["rabbitmq-server"],
   },
-  { name: "nats", title: "NATS", programs: ["nats-server"], packages: ["nats-server"] },
-  { name: "etcd", title: "etcd", programs: ["etcd"], packages: ["etcd-server", "etcd-client"] },
-  { name: "redis", title: "Redis", programs: ["redis-server"], packages: ["redis-server"] },
+  { name: "nats", title: "NATS", program: "nats-server", packages: ["nats-server"] },
+  { name: "etcd", title: "etcd", program: "etcd", packages: ["etcd-server", "etcd-client"] },
+  { name: "redis", title: "Redis", program: "redis-server", packages: ["redis-server"] },
 ];
 
-export function isInstalled({ programs }: System, path = process.env["PATH"] ?? ""): boolean {
-  const folders = [...path.split(delimiter), "/usr/sbin"];
-  return programs.some((program) =>
-    (program.startsWith("/") ? [program] : folders.map((folder) => join(folder, program))).some(
-      isExecutable,
-    ),
-  );
+/** Debian keeps some servers where only root looks. */
+export const searchPath = [process.env["PATH"] ?? "", "/usr/sbin"].join(delimiter);
+
+export function isInstalled({ program }: System): boolean {
+  if (program.startsWith("/")) return isExecutable(program);
+  return searchPath.split(delimiter).some((folder) => isExecutable(join(folder, program)));
 }
 
 function isExecutable(path: string): boolean {
