@@ -27,7 +27,8 @@ const home = fileURLToPath(new URL("../../..", import.meta.url));
 const ours = join(home, "bench", "peers");
 /** A failover of the slowest of them, with its node's return and the look at what is stored. */
 const failoverSecondsMax = 45;
-let isInterrupted = false;
+const interruption = new AbortController();
+const isInterrupted = (): boolean => interruption.signal.aborted;
 
 async function main(options: PeersOptions): Promise<void> {
   const wanted = options.systems ?? systems;
@@ -40,7 +41,9 @@ async function main(options: PeersOptions): Promise<void> {
   try {
     await run("npm", ["ci", "--no-audit", "--no-fund"], folder, {});
     const failed = await measure(options, chosen, folder);
-    report(options, readLines(folder), failed);
+    const lines = readLines(folder);
+    if (lines.length === 0) throw new Error("nothing was measured");
+    report(options, lines, failed);
   } finally {
     if (options.keep) say(`kept: ${folder}`);
     else rmSync(folder, { recursive: true, force: true });
@@ -68,7 +71,7 @@ async function measure(
     const kills =
       Math.floor((failovers * round) / rounds) - Math.floor((failovers * (round - 1)) / rounds);
     for (const { name, title } of chosen) {
-      if (isInterrupted) return failed;
+      if (isInterrupted()) return failed;
       say(`round ${round} of ${rounds}: ${title} …`);
       const environment = {
         RAFTQ_HOME: home,
@@ -78,7 +81,14 @@ async function measure(
         SECTION_MAX: String(Math.max(178, kills * failoverSecondsMax)),
       };
       const doable = groups.filter((group) => group !== "failover" || kills > 0);
-      const code = await run("./run", [name, ...doable], folder, environment);
+      const start = (): Promise<number> => run("./run", [name, ...doable], folder, environment);
+      const before = readLines(folder).length;
+      let code = await start();
+      // Their ports are among those that outgoing connections get: one may have been taken just then.
+      if (code !== 0 && readLines(folder).length === before && !isInterrupted()) {
+        say(`${title} did not start; once more …`);
+        code = await start();
+      }
       if (code !== 0) failed.push(`round ${round}: ${title} ended with code ${code}`);
     }
   }
@@ -111,7 +121,7 @@ function run(
 
 function readLines(folder: string): readonly ResultLine[] {
   const file = join(folder, "results", "results.jsonl");
-  if (!existsSync(file)) throw new Error("nothing was measured");
+  if (!existsSync(file)) return [];
   const texts = readFileSync(file, "utf8").trim().split("\n");
   return texts.map((text) => JSON.parse(text) as ResultLine);
 }
@@ -141,7 +151,7 @@ function say(text: string): void {
 }
 
 // The scripts get the signal too, and stop what they started: what is measured by then is told.
-process.on("SIGINT", () => (isInterrupted = true));
+process.on("SIGINT", () => interruption.abort());
 try {
   await main(parsePeersOptions(process.argv.slice(2)));
 } catch (error) {
