@@ -1,71 +1,71 @@
-// The consuming side of a measurement: receives, acks at once, counts.
+// The consuming side of a measurement: receives, acks at once or after a while, counts.
 
-import type { Consumer, Queue } from "../client/index.ts";
-import { nowMs, sentAtOf } from "./body.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Consumer, Handling, Queue } from "../client/index.ts";
+import { nowMs, sequenceOf, startOf } from "./body.ts";
 import { Latencies } from "./latency.ts";
-import type { Consumed, Counts } from "./protocol.ts";
-
-interface Mark {
-  readonly ms: number;
-  readonly acked: number;
-}
+import type { ConsumeOrder, Counts, Slice } from "./protocol.ts";
+import { Witness } from "./witness.ts";
 
 export class Consumption {
   readonly #latencies = new Latencies();
-  readonly #consumer: Consumer<Uint8Array>;
+  readonly #consumers: readonly Consumer<Uint8Array>[];
+  readonly #witness: Witness | undefined;
   #received = 0;
   #redelivered = 0;
-  #fromMs = Infinity;
-  #toMs = Infinity;
-  #first: Mark | undefined;
-  #last: Mark | undefined;
+  #slice: { ms: number; acked: number };
   #failure: Error | undefined;
 
-  constructor(queue: Queue<Uint8Array>, credit: number) {
-    // The handler is done at once: what is measured is the queue.
-    this.#consumer = queue.consume(({ message }) => this.#note(message.deliveries, message.body), {
-      concurrency: credit,
-      credit,
-    });
-    this.#consumer.done.catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+  constructor(queues: readonly Queue<Uint8Array>[], order: ConsumeOrder) {
+    this.#witness = order.isChecked ? new Witness(queues.length) : undefined;
+    this.#slice = { ms: nowMs(), acked: 0 };
+    const credit = Math.max(1, Math.floor(order.credit / queues.length));
+    this.#consumers = queues.map((queue, lane) => {
+      // Without a hold the handler is done at once: what is measured is the queue.
+      const handler = (handling: Handling<Uint8Array>): unknown => {
+        this.#note(lane, handling);
+        return order.holdMs === 0 ? undefined : sleep(order.holdMs);
+      };
+      const consumer = queue.consume(handler, { concurrency: credit, credit });
+      consumer.done.catch((error: unknown) => {
+        this.#failure = error instanceof Error ? error : new Error(String(error));
+      });
+      return consumer;
     });
   }
 
-  count(fromMs: number, toMs: number): void {
-    this.#fromMs = fromMs;
-    this.#toMs = toMs;
-    const mark = (): Mark => ({ ms: nowMs(), acked: this.#consumer.stats.acked });
-    setTimeout(() => (this.#first = mark()), Math.max(0, fromMs - nowMs()));
-    setTimeout(() => (this.#last = mark()), Math.max(0, toMs - nowMs()));
+  slice(): Slice {
+    const [now, acked, before] = [nowMs(), this.#acked, this.#slice];
+    this.#slice = { ms: now, acked };
+    const histogram = this.#latencies.encode();
+    this.#latencies.reset();
+    return { ms: now - before.ms, count: acked - before.acked, histogram };
   }
 
   counts(): Counts {
     if (this.#failure !== undefined) throw this.#failure;
-    return { received: this.#received, acked: this.#consumer.stats.acked };
-  }
-
-  result(): Consumed {
-    const [first, last] = [this.#first, this.#last];
     return {
-      ...this.counts(),
+      received: this.#received,
+      acked: this.#acked,
       redelivered: this.#redelivered,
-      ackedPerSecond:
-        first === undefined || last === undefined
-          ? 0
-          : (last.acked - first.acked) / ((last.ms - first.ms) / 1e3),
-      latency: this.#latencies.summary(),
+      distinct: this.#witness?.distinct ?? 0,
+      doubled: this.#witness?.doubled ?? 0,
+      outOfOrder: this.#witness?.outOfOrder ?? 0,
     };
   }
 
   async end(): Promise<void> {
-    await this.#consumer.drain();
+    await Promise.all(this.#consumers.map((consumer) => consumer.drain()));
   }
 
-  #note(deliveries: number, body: Uint8Array): void {
-    const now = nowMs();
+  get #acked(): number {
+    return this.#consumers.reduce((sum, { stats }) => sum + stats.acked, 0);
+  }
+
+  #note(lane: number, { message }: Handling<Uint8Array>): void {
+    this.#latencies.add(nowMs() - startOf(message.body));
     this.#received++;
-    if (deliveries > 1) this.#redelivered++;
-    if (now >= this.#fromMs && now < this.#toMs) this.#latencies.add(now - sentAtOf(body));
+    if (message.deliveries > 1) this.#redelivered++;
+    this.#witness?.note(lane, message.key, message.keySeq, sequenceOf(message.body));
   }
 }

@@ -1,70 +1,111 @@
-// `npm run bench`: measures this build on a cluster of its own, in the way in which the README tells.
+// `npm run bench`: measures this build on clusters of its own, in the way in which the README tells.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LocalCluster } from "../cli/local-cluster.ts";
-import { connect } from "../client/index.ts";
-import { nowMs } from "./body.ts";
-import { Bench, type Figures, type Item } from "./item.ts";
+import { sheet } from "../cli/output.ts";
+import { Bench } from "./bench.ts";
+import type { BenchOptions, Item, Measured } from "./item.ts";
+import { items } from "./items/index.ts";
 import { machineInfo } from "./machine.ts";
 import { parseOptions, type Options } from "./options.ts";
-import { reportText, type ItemReport, type Report } from "./report.ts";
+import { page } from "./page/index.ts";
+import { brokenPromises, reportText, type ItemReport, type Report } from "./report.ts";
 
 async function main(options: Options): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "raftq-bench-"));
-  const cluster = await LocalCluster.start({ directory, nodes: options.nodes });
-  const client = await connect({ endpoints: [...cluster.endpoints], name: "bench" });
-  try {
-    const results: ItemReport[] = [];
-    for (const item of options.items) {
-      const figures: Figures[] = [];
-      for (let repetition = 1; repetition <= options.repetitions; repetition++) {
-        process.stderr.write(`${item.title} (${repetition} of ${options.repetitions}) …\n`);
-        figures.push(
-          await measure(item, new Bench(options, cluster, client, `${item.name}-${repetition}`)),
-        );
-      }
-      results.push({ name: item.name, title: item.title, figures });
+  if (options.list) {
+    process.stdout.write(`${listing()}\n`);
+    return;
+  }
+  if (options.draw !== undefined) {
+    const report = JSON.parse(readFileSync(options.draw, "utf8")) as Report;
+    const file = options.draw.replace(/(\.json)?$/, ".html");
+    writeFileSync(file, page(report));
+    process.stderr.write(`drawn: ${file}\n`);
+    return;
+  }
+  const bench = new Bench(benchOptions(options));
+  stopWhenInterrupted(bench);
+  const measured: ItemReport[] = [];
+  for (const item of options.items) measured.push(await measure(item, bench, options.repetitions));
+  const report: Report = {
+    format: 2,
+    at: new Date().toISOString(),
+    revision: revision(),
+    machine: machineInfo(),
+    options: bench.options,
+    items: measured,
+  };
+  const files = save(report);
+  process.stdout.write(`${options.json ? JSON.stringify(report) : reportText(report)}\n`);
+  process.stderr.write(`written: ${files.join(", ")}\n`);
+  const wrong = [
+    ...measured.flatMap(({ name, failures }) => failures.map((why) => `${name}: ${why}`)),
+    ...brokenPromises(report),
+  ];
+  for (const line of wrong) process.stderr.write(`bench: ${line}\n`);
+  if (wrong.length > 0) process.exitCode = 1;
+}
+
+/** Each repetition on a cluster that nobody has used; one that fails leaves the others their figures. */
+async function measure(item: Item, bench: Bench, repetitions: number): Promise<ItemReport> {
+  const all: (readonly Measured[])[] = [];
+  const failures: string[] = [];
+  for (let repetition = 1; repetition <= repetitions; repetition++) {
+    process.stderr.write(`${item.name}: ${item.title} (${repetition} of ${repetitions}) …\n`);
+    try {
+      await bench.start();
+      all.push(await item.run(bench));
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error));
+    } finally {
+      await bench.stop();
     }
-    const report: Report = {
-      at: new Date().toISOString(),
-      machine: machineInfo(),
-      nodes: options.nodes,
-      bytes: options.bytes,
-      keys: options.keys,
-      results,
-    };
-    const file = save(report);
-    process.stdout.write(`${options.json ? JSON.stringify(report) : reportText(report)}\n`);
-    process.stderr.write(`written to ${file}\n`);
-  } finally {
-    await client.close();
-    await cluster.stopAll();
-    rmSync(directory, { recursive: true, force: true });
   }
+  const { name, title, about } = item;
+  return { name, title, about, repetitions: all, failures };
 }
 
-async function measure(item: Item, bench: Bench): Promise<Figures> {
-  await bench.open();
+function benchOptions(options: Options): BenchOptions {
+  const { bytes, keys, nodes, seconds, backlog, preload, failovers, minutes } = options;
+  return { bytes, keys, nodes, seconds, backlog, preload, failovers, minutes };
+}
+
+function listing(): string {
+  return sheet(
+    items.map(({ name, about, isLong }) => [
+      name,
+      isLong === true ? `${about} (only by name)` : about,
+    ]),
+  );
+}
+
+/** The servers end with this process anyway; their directory would stay. */
+function stopWhenInterrupted(bench: Bench): void {
+  process.once("SIGINT", () => {
+    process.stderr.write("bench: interrupted, stopping the cluster …\n");
+    void bench.stop().finally(() => process.exit(130));
+  });
+}
+
+function revision(): string {
   try {
-    const startMs = nowMs();
-    const before = bench.otherCpuSeconds();
-    const figures = await item.run(bench);
-    const after = bench.otherCpuSeconds();
-    if (before === undefined || after === undefined) return figures;
-    return { ...figures, other_cores: (after - before) / ((nowMs() - startMs) / 1e3) };
-  } finally {
-    await bench.close();
+    const git = (...words: string[]): string =>
+      execFileSync("git", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    const isChanged = git("status", "--porcelain", "--untracked-files=no") !== "";
+    return `${git("rev-parse", "--short", "HEAD")}${isChanged ? "+" : ""}`;
+  } catch {
+    return "";
   }
 }
 
-function save(report: Report): string {
+function save(report: Report): readonly string[] {
   const directory = join("bench", "results");
   mkdirSync(directory, { recursive: true });
-  const file = join(directory, `${report.at.replaceAll(":", "-")}.json`);
-  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  return file;
+  const base = join(directory, report.at.replaceAll(":", "-"));
+  writeFileSync(`${base}.json`, `${JSON.stringify(report, undefined, 1)}\n`);
+  writeFileSync(`${base}.html`, page(report));
+  return [`${base}.json`, `${base}.html`];
 }
 
 try {

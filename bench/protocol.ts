@@ -1,21 +1,17 @@
-// What the parent asks of a client process, and what comes back. One command at a time.
-
-import type { LatencySummary } from "./latency.ts";
+// What the parent asks of a client process, and what comes back. Commands do not wait for each other: while one produces, others
+// look at how far it is.
 
 export interface ProduceOrder {
-  readonly queue: string;
+  /** In turn; each has one of the process's clients. */
+  readonly queues: readonly string[];
   readonly bytes: number;
-  /** Keys 0 … keys-1 in turn. */
+  /** Keys 0 … keys-1 in turn, in each queue. */
   readonly keys: number;
   /** Enqueues on their way at once. */
   readonly outstanding: number;
-  /** Not counted: the first so many milliseconds. */
-  readonly warmMs: number;
-  /** The counted window; with `count` it only bounds the time. */
-  readonly windowMs: number;
   /** Messages per second, sent when they are due and not when the last answer came; 0: as fast as answers come. */
   readonly rate: number;
-  /** So many messages instead of a window; 0: a window. */
+  /** So many messages; 0: until it is told to stop. */
   readonly count: number;
 }
 
@@ -24,32 +20,54 @@ export interface Produced {
   readonly confirmed: number;
   readonly errors: number;
   readonly firstError: string;
-  /** Confirmed per second in the window. */
-  readonly perSecond: number;
-  readonly latency: LatencySummary;
+  /** From the first message to the last answer. */
+  readonly ms: number;
+}
+
+export interface ConsumeOrder {
+  readonly queues: readonly string[];
+  /** Deliveries unsettled at once, over all queues. */
+  readonly credit: number;
+  /** How long each message is held before it is acked; 0: acked at once. */
+  readonly holdMs: number;
+  /** Looks at each message's place (witness.ts). */
+  readonly isChecked: boolean;
+}
+
+/** What happened since the slice before. */
+export interface Slice {
+  readonly ms: number;
+  /** Confirmed enqueues, or confirmed acks. */
+  readonly count: number;
+  /** Of the answers to enqueue, or of the ways from end to end: latency.ts. */
+  readonly histogram: string;
 }
 
 export interface Counts {
   readonly received: number;
   readonly acked: number;
+  readonly redelivered: number;
+  /** With `isChecked`: different messages; copies beyond the first; those that came before one of their key that is older. */
+  readonly distinct: number;
+  readonly doubled: number;
+  readonly outOfOrder: number;
 }
 
-export interface Consumed extends Counts {
-  readonly redelivered: number;
-  /** Confirmed acks per second in the window. */
-  readonly ackedPerSecond: number;
-  /** From the producer's send to the consumer's handler. */
-  readonly latency: LatencySummary;
+/** What was first sent after a moment. */
+export interface Recovery {
+  /** When the first of those was confirmed; undefined: none yet. */
+  readonly confirmedMs: number | undefined;
 }
 
 export interface Commands {
-  readonly connect: (order: { endpoints: readonly string[]; outstanding: number }) => null;
+  readonly connect: (order: { endpoints: readonly string[]; clients: number }) => null;
   readonly produce: (order: ProduceOrder) => Produced;
-  readonly consume: (order: { queue: string; credit: number }) => null;
-  /** Counts what is received and acked between two moments of the monotonic clock. */
-  readonly window: (order: { fromMs: number; toMs: number }) => null;
+  readonly stopProducing: (order: null) => null;
+  readonly producedSlice: (order: null) => Slice;
+  readonly recovery: (order: { sinceMs: number }) => Recovery;
+  readonly consume: (order: ConsumeOrder) => null;
+  readonly consumedSlice: (order: null) => Slice;
   readonly counts: (order: null) => Counts;
-  readonly consumed: (order: null) => Consumed;
   readonly close: (order: null) => null;
 }
 

@@ -10,6 +10,8 @@ interface Waiting {
 }
 
 export class WorkerProcess {
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
@@ -19,6 +21,7 @@ export class WorkerProcess {
       serialization: "advanced",
     });
     this.#child.on("message", (message) => this.#answered(message as Response));
+    this.ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
     this.#child.on("exit", (code, signal) => {
       const error = new Error(`a client process ended: ${signal ?? code}`);
       for (const { reject } of this.#waiting.values()) reject(error);

@@ -1,53 +1,57 @@
 // A client process of a measurement: a producer or a consumer, forked by worker-process.ts, in a process of its own as a
 // user's would be.
 
-import { bytesCodec, connect, type Client } from "../client/index.ts";
+import { bytesCodec, connect, type Client, type Queue } from "../client/index.ts";
 import { Consumption } from "./consumption.ts";
-import { produce } from "./production.ts";
+import { Production } from "./production.ts";
 import type { AnswerOf, CommandName, OrderOf, Request, Response } from "./protocol.ts";
 
-let client: Client | undefined;
+let clients: readonly Client[] = [];
+let production: Production | undefined;
 let consumption: Consumption | undefined;
 
 const commands: {
   readonly [K in CommandName]: (order: OrderOf<K>) => Promise<AnswerOf<K>> | AnswerOf<K>;
 } = {
-  async connect({ endpoints, outstanding }) {
-    client = await connect({
-      endpoints: [...endpoints],
-      name: "bench",
-      // The window is the measurement's: the client's own must not be the narrower one.
-      maxOutstanding: Math.max(outstanding, 2_000),
-    });
+  async connect({ endpoints, clients: count }) {
+    const options = { endpoints: [...endpoints], name: "bench", maxOutstanding: 20_000 };
+    clients = await Promise.all(Array.from({ length: count }, () => connect(options)));
     return null;
   },
   produce(order) {
-    return produce(connected().queue(order.queue, { codec: bytesCodec }), order);
+    production = new Production(queuesOf(order.queues), order);
+    return production.done;
   },
-  consume({ queue, credit }) {
-    consumption = new Consumption(connected().queue(queue, { codec: bytesCodec }), credit);
+  stopProducing() {
+    producing().stop();
     return null;
   },
-  window({ fromMs, toMs }) {
-    consuming().count(fromMs, toMs);
+  producedSlice: () => producing().slice(),
+  recovery: ({ sinceMs }) => producing().recovery(sinceMs),
+  consume(order) {
+    consumption = new Consumption(queuesOf(order.queues), order);
     return null;
   },
-  counts() {
-    return consuming().counts();
-  },
-  consumed() {
-    return consuming().result();
-  },
+  consumedSlice: () => consuming().slice(),
+  counts: () => consuming().counts(),
   async close() {
     await consumption?.end();
-    await client?.close();
+    await Promise.all(clients.map((client) => client.close()));
     return null;
   },
 };
 
-function connected(): Client {
-  if (client === undefined) throw new Error("connect first");
-  return client;
+function queuesOf(names: readonly string[]): readonly Queue<Uint8Array>[] {
+  return names.map((name, index) => {
+    const client = clients[index % clients.length];
+    if (client === undefined) throw new Error("connect first");
+    return client.queue(name, { codec: bytesCodec });
+  });
+}
+
+function producing(): Production {
+  if (production === undefined) throw new Error("produce first");
+  return production;
 }
 
 function consuming(): Consumption {

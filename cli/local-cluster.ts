@@ -51,6 +51,8 @@ export interface LocalClusterOptions {
   readonly clusterId?: string;
   /** More flags for every server, say ["--log-level", "debug"]. */
   readonly serverFlags?: readonly string[];
+  /** Beside this process's own environment, for every server. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** How long a start may take until there is a leader. Default 30 s. */
   readonly startMsMax?: number;
   /** Each line that a server logs. */
@@ -286,6 +288,7 @@ export class LocalCluster {
     const child = spawn(process.execPath, [binary, "server", "--exit-with-stdin", ...flags], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
+      env: { ...process.env, ...this.#options.environment },
     });
     node.child = child;
     node.expectedToEnd = false;

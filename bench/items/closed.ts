@@ -1,21 +1,13 @@
-import { producedFigures, type Item } from "../item.ts";
+import type { Item } from "../item.ts";
+import { measureLoad } from "../load.ts";
 
 /** How long one enqueue takes when nothing else goes on: each waits for the one before it. */
 export const closed: Item = {
   name: "closed",
   title: "enqueue, one at a time",
+  about: "closed loop, 1 enqueue on its way: p50, p99 and p99.9 of the answer",
   async run(bench) {
-    const producer = await bench.worker(1);
-    const produced = await producer.call("produce", {
-      queue: bench.queue,
-      bytes: bench.options.bytes,
-      keys: bench.options.keys,
-      outstanding: 1,
-      warmMs: 800,
-      windowMs: bench.windowMs(4),
-      rate: 0,
-      count: 0,
-    });
-    return producedFigures(produced);
+    const order = { queues: [await bench.queue()], outstanding: 1, credit: 0 };
+    return [await measureLoad(bench, order, { windowMs: bench.windowMs(5) })];
   },
 };

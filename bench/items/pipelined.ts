@@ -1,27 +1,23 @@
-import { cpuPer100k, producedFigures, type Item } from "../item.ts";
+import type { Bench } from "../bench.ts";
+import type { Item, Measured } from "../item.ts";
+import { measureLoad } from "../load.ts";
 
 /** How many enqueues a second one producer gets confirmed with 1,000 on their way. */
 export const pipelined: Item = {
   name: "pipelined",
   title: "enqueue, 1,000 outstanding",
-  async run(bench) {
-    const outstanding = 1_000;
-    const producer = await bench.worker(outstanding);
-    const before = bench.serverCpuSeconds();
-    const produced = await producer.call("produce", {
-      queue: bench.queue,
-      bytes: bench.options.bytes,
-      keys: bench.options.keys,
-      outstanding,
-      warmMs: 1_500,
-      windowMs: bench.windowMs(5),
-      rate: 0,
-      count: 0,
-    });
-    return {
-      ...producedFigures(produced),
-      cpu_s_per_100k: cpuPer100k(before, bench.serverCpuSeconds(), produced.confirmed),
-      ...bench.residentMiB(),
-    };
-  },
+  about: "one producer process with 1,000 enqueues on their way: confirmed a second",
+  run: (bench) => measure(bench, bench.options.bytes),
 };
+
+export const pipelinedKibibyte: Item = {
+  name: "pipelined-1kib",
+  title: "enqueue, 1,000 outstanding, 1,024-byte bodies",
+  about: "the same with bodies of 1,024 bytes, whatever --size says",
+  run: (bench) => measure(bench, 1_024),
+};
+
+async function measure(bench: Bench, bytes: number): Promise<readonly Measured[]> {
+  const order = { queues: [await bench.queue()], bytes, credit: 0 };
+  return [await measureLoad(bench, order, { windowMs: bench.windowMs(5) })];
+}
