@@ -187,10 +187,14 @@ function again(
   placed: Placed | undefined,
 ): void {
   const queue = stage.model.queues.get(message.queue);
-  if (queue === undefined || certainty === "maybe") return;
+  if (queue === undefined) return;
   if (!seen.certain) {
-    // Either this one repeats that one, or it is the first.
-    if (placed === undefined) return;
+    // Either this one repeats that one, or it is the first: and then that one, which may have been counted meanwhile, never was.
+    if (certainty === "maybe" || placed === undefined) {
+      queue.seq.maybe();
+      queue.lane(message.key).last.maybe();
+      return;
+    }
     if (placed.deduplicated) {
       queue.named.set(message.dedupId, { ...seen, ...numbersOf(placed), certain: true });
       return;
@@ -198,6 +202,7 @@ function again(
     store(stage, step, queue, message, "yes", placed);
     return;
   }
+  if (certainty === "maybe") return;
   if (seen.key !== message.key || seen.body !== message.body) {
     say(
       stage,

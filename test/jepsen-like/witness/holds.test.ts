@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Evidence, LogEntry } from "../../../jepsen-like/checkers/contract.ts";
 import { TinyServer } from "./tiny-server.ts";
-import { bad, verdictsOf } from "./tampered.ts";
+import { bad, verdictsOf, type Draft } from "./tampered.ts";
 
 test("every good history holds, in all steps", () => {
   fc.assert(
@@ -42,6 +42,41 @@ test("P9: a good history holds, whatever a leader's clock did meanwhile: an hour
     expect(bad({ ...good, logs }), `seed ${seed}`).toEqual([]);
   }
   expect(repeated).toBeGreaterThan(20);
+});
+
+test("O1: of two tries of a message, both without an answer, the second may be the one that is stored", () => {
+  const good = structuredClone(new TinyServer(1).run(0)) as Draft;
+  const [log] = good.logs.map(({ entries }) => entries);
+  let op = 0;
+  let time = 10_000_000;
+  /** `seq` 0: nobody hears of it. */
+  const enqueue = (body: string, seq: number): void => {
+    const named = { queue: "q", key: "a", body, dedupId: body };
+    const index = log!.length + 1;
+    const { term, stamp, chain } = log!.at(-1)!;
+    const commands = [{ session: 1, sequence: ++op, op: "enqueue", ...named }];
+    const entry = { index, term, kind: "command", stamp: stamp + 1, commands };
+    const link = { chain: index.toString(16).padStart(8, "0"), chainBefore: chain };
+    for (const { entries } of good.logs) entries.push({ ...entry, ...link });
+    const common = { process: "p1", op, f: "enqueue" } as const;
+    const placed = [{ body, seq, keySeq: seq, logIndex: index, deduplicated: false }];
+    const told = {
+      type: "ok",
+      ...common,
+      time: time + 1,
+      told: { logIndex: index, placed },
+    } as const;
+    const asked = { type: "invoke", ...common, ...named, time } as const;
+    good.history.calls.push(seq === 0 ? { asked } : { asked, told });
+    time += 10;
+    good.barrier = index;
+  };
+  enqueue("x", 0);
+  enqueue("y", 1);
+  enqueue("x", 0);
+  enqueue("z", 3);
+  const lines = verdictsOf(good as Evidence).flatMap(({ findings }) => findings);
+  expect(lines).toEqual([]);
 });
 
 test("what was looked at is said in numbers that one can read", () => {
