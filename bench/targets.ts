@@ -1,5 +1,5 @@
 // What this project wants to reach, in numbers; docs/performance.md says where they come from. They hold for the sizes that are
-// the items' defaults, on two cores; those that are ratios to other systems are in peers/targets.ts.
+// the items' defaults, on two cores; those that are ratios to other systems are in peers/rows.ts.
 
 export interface Target {
   readonly item: string;

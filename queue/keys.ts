@@ -14,10 +14,10 @@
 //   41       due u48, queue u32, kind u8,               what is to happen at a cluster time (agenda.ts); no value
 //            lane, 00 01, key_seq u48
 //   42       queue u32, dedup_id                        the message that came with it
-//   46       as 41, due on the lease clock              windows of dedup_ids that end (dedup.ts); no value
 //   43       queue u32, lane, 00 01, key_seq u48,       something that happened to a message
 //            log index u48, ordinal u16
 //   44       topic u32, sequence u48                    a message that a topic retains
+//   46       as 41, due on the lease clock              windows of dedup_ids that end (dedup.ts); no value
 //
 // In a lane's name 00 is written 00 FF, and 00 01 ends it where something follows: names sort as they are, none is a
 // prefix of another. From messages on nothing is read at start-up (loadRange), whatever the backlog.

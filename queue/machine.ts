@@ -3,8 +3,8 @@
 //   M1. Nothing but the log decides: no clock, no randomness, no order of a Map, no configuration of a node.
 //   M2. Refusals are answers. Whatever throws is a defect, or a log written by newer rules: the process stops (G4, G5).
 //   M3. Cluster time = max(previous + 1, stamp): it grows with every entry (P9).
-//   M4. The lease clock, for leases, back-off, sessions, waits and windows of dedup_ids, advances by the same amount but by leaseClockStepMaxMs at
-//       most per entry. Time in which no entry came, without a leader or by a jump of a wall clock, ends no lease (P7).
+//   M4. The lease clock, for leases, back-off, sessions, waits and windows of dedup_ids, advances by the same amount but by
+//       leaseClockStepMaxMs at most per entry. Time in which no entry came, without a leader or by a jump of a wall clock, ends no lease (P7).
 //       So whoever leads proposes a tick at least every second while nextDeadline is defined.
 //   M5. Rows are handed out between entries only, together with the applied index (R4, F6).
 //   M6. The version of the rules is state: a command raises it, nothing lowers it, the rows keep it. A command of a later
