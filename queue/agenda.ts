@@ -1,7 +1,7 @@
 // What is to happen at a time that may be days ahead: so it lies on disk, and costs no memory. What is short is a timer (timers.ts).
 // There are two agendas. By cluster time delays end, messages expire, and histories are dropped: time in which no entry came counts.
 // By the lease clock the windows of dedup_ids end, which keep a message from being stored twice: no wall clock that jumps may end
-// one (P9).
+// one (P9). Those that began under rules before version 3 are left in the first.
 //   Q1. Every item is a row of the store, of its place in time; it goes when it has been carried out, and only then.
 //   Q2. In memory are all rows below the horizon, and none above it. Where the horizon is depends on this node, what is carried
 //       out does not: at the beginning of an entry the first dueRowsPerEntryMax rows that are due, in the order of their keys.

@@ -16,19 +16,25 @@ export function carryOutDue(state: State): void {
     if (place === undefined) return;
     state.digest.mix(place.queueId);
     state.digest.mix(place.keySeq);
+    if (place.kind === dueKind.dedup) forgetSeen(state, place);
     const queue = state.queuesById.get(place.queueId);
     if (queue !== undefined) carryOut(state, queue, place);
   }
 }
 
-/** Of a queue or of a topic, and nobody else's if that is gone. */
-function endWindows({ windows, rows, rules, leaseClock, digest }: State): void {
+function endWindows(state: State): void {
+  const { windows, rules, leaseClock, digest } = state;
   for (let count = 0; count < rules.dueRowsPerEntryMax; count++) {
     const place = windows.take(leaseClock);
     if (place === undefined) return;
     digest.mix(place.queueId);
-    rows.delete(dedupRow(place.queueId, place.lane));
+    forgetSeen(state, place);
   }
+}
+
+/** Of a queue or of a topic, and nobody else's if that is gone. */
+function forgetSeen({ rows }: State, { queueId, lane }: DuePlace): void {
+  rows.delete(dedupRow(queueId, lane));
 }
 
 function carryOut(state: State, queue: Queue, place: DuePlace): void {

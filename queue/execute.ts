@@ -17,7 +17,7 @@ import { settleLease } from "./settle.ts";
 import type { Session, State } from "./state.ts";
 import { createSubscription, replay } from "./subscriptions.ts";
 import { createTopic, deleteTopic, updateTopic } from "./topics.ts";
-import { raiseVersion, refusalByVersion } from "./version.ts";
+import { raiseVersion, refusalByVersion } from "./upgrade.ts";
 
 /** `session`, `sequence`: of whoever asks, if there is one. undefined: a receive that waits. */
 export function execute(

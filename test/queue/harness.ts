@@ -52,12 +52,20 @@ export class Replica {
   reads = 0;
   private readonly limits: Limits;
   private readonly rules: Rules;
+  private readonly firstVersion: number;
 
-  private constructor(machine: Machine, store: MemoryStore, limits: Limits, rules: Rules) {
+  private constructor(
+    machine: Machine,
+    store: MemoryStore,
+    limits: Limits,
+    rules: Rules,
+    firstVersion: number,
+  ) {
     this.machine = machine;
     this.store = store;
     this.limits = limits;
     this.rules = rules;
+    this.firstVersion = firstVersion;
   }
 
   /** `version`: of the rules, as if they had been raised before. */
@@ -68,7 +76,7 @@ export class Replica {
   ): Replica {
     const machine = Machine.empty(limits, rules);
     machine.state.version = version;
-    return new Replica(machine, new MemoryStore(), limits, rules);
+    return new Replica(machine, new MemoryStore(), limits, rules, version);
   }
 
   /** `watch` looks at the machine after the begin of the entry, and after each command. */
@@ -124,9 +132,9 @@ export class Replica {
       await copy.write(rows.map(({ key, value }) => ({ kind: "put", key, value })));
     }
     const machine = await openMachine(copy, limits, this.rules);
-    // Of an empty store nothing is known, not even the version.
-    machine.state.version = Math.max(machine.state.version, this.machine.version);
-    const replica = new Replica(machine, copy, limits, this.rules);
+    // Of an empty store nothing is known, not even the version that it began with.
+    if (machine.appliedIndex === 0) machine.state.version = this.firstVersion;
+    const replica = new Replica(machine, copy, limits, this.rules, this.firstVersion);
     expect(violations(replica.machine)).toEqual([]);
     return replica;
   }

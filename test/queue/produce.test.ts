@@ -1,8 +1,9 @@
 // Producing: dedup_id, expect_key_seq, quotas of a key, batches per item (O1).
 
 import { describe, expect, test } from "vitest";
-import { defaultOptions, type Command, type NewMessage } from "../../queue/index.ts";
-import { extraMessage, message, places, Replica, Story } from "./harness.ts";
+import { ByteReader } from "../../queue/byte-reader.ts";
+import { defaultOptions, standardRules, type Command, type NewMessage } from "../../queue/index.ts";
+import { extraMessage, message, nobody, places, Replica, Story } from "./harness.ts";
 
 const tight = { lanesResidentMax: 0, agendaRowsMax: 1 };
 
@@ -83,23 +84,92 @@ describe("dedup_id", () => {
     expect(await story.putWith("q", "a", { dedupId: "1" })).toMatchObject({ message: { seq: 2 } });
   });
 
-  test("one that was late to be forgotten does not take the next one with it", async () => {
-    const rules = {
-      ...(await import("../../queue/index.ts")).standardRules,
-      dueRowsPerEntryMax: 1,
+  describe("a window that began before version 3 of the rules", () => {
+    const before = async (): Promise<Story> => {
+      const story = new Story(Replica.empty(tight, standardRules, 2));
+      await story.queue("q", { dedupWindowMs: 5000 });
+      await story.putWith("q", "a", { dedupId: "1" });
+      return story;
     };
+    const again = { message: { seq: 1, deduplicated: true } };
+
+    test("goes on by cluster time, also after the raise; the next one goes by the lease clock", async () => {
+      const story = await before();
+      await story.entry([[nobody, { kind: "raise-version", version: 3 }]]);
+      await story.pass(4000, 4000);
+      await story.restart(tight);
+      expect(await story.putWith("q", "a", { dedupId: "1" })).toMatchObject(again);
+      // All of the jump counts, where the lease clock has two seconds at most (M4).
+      await story.pass(1000, 1000);
+      await story.replica.flush();
+      const rows = await story.replica.image();
+      expect(rows.filter(({ key }) => /^[\x41\x42\x46]/.test(key))).toEqual([]);
+      expect(await story.putWith("q", "a", { dedupId: "1" })).toMatchObject({
+        message: { seq: 2 },
+      });
+      await story.pass(3_600_000, 3_600_000);
+      expect(await story.putWith("q", "a", { dedupId: "1" })).toMatchObject({
+        message: { seq: 2, deduplicated: true },
+      });
+    });
+
+    test("has the row that those releases wrote, and leaves it to a member that has not been upgraded", async () => {
+      const story = await before();
+      await story.replica.flush();
+      const rows = await story.replica.image();
+      const row = rows.find(({ key }) => key.startsWith("\x42"));
+      const name = rows.find(({ key }) => key.startsWith("\x41"));
+      // The end of the window, 64 bits of the message, its lane, seq and key_seq: nothing after them.
+      const expires = story.time + 5000;
+      const reader = new ByteReader(row!.value);
+      expect([reader.int(), reader.u32() + reader.u32() > 0]).toEqual([expires, true]);
+      expect([reader.byteString(), reader.int(), reader.int(), reader.done]).toEqual([
+        "a",
+        1,
+        1,
+        true,
+      ]);
+      expect(name).toBeDefined();
+    });
+
+    test("and is over, but not yet forgotten at the raise: the next one is not forgotten in its place", async () => {
+      const rules = { ...standardRules, dueRowsPerEntryMax: 1 };
+      const story = new Story(Replica.empty(tight, rules, 2));
+      await story.queue("q", { dedupWindowMs: 5000 });
+      for (const dedupId of ["1", "2", "3"]) await story.putWith("q", "a", { dedupId });
+      await story.pass(4000);
+      const put = {
+        ...{ kind: "enqueue", queue: "q", message: extraMessage("a", { dedupId: "3" }) },
+      } as const;
+      const raise = { kind: "raise-version", version: 3 } as const;
+      const late = await story.entry(
+        [
+          [nobody, raise],
+          [nobody, put],
+        ],
+        2000,
+      );
+      expect(late[1]?.reply).toMatchObject({ message: { seq: 4 } });
+      await story.pass(1000, 100);
+      expect(await story.putWith("q", "a", { dedupId: "3" })).toMatchObject({
+        message: { seq: 4, deduplicated: true },
+      });
+      await story.pass(4000);
+      await story.replica.flush();
+      const rows = await story.replica.image();
+      expect(rows.filter(({ key }) => /^[\x41\x42\x46]/.test(key))).toEqual([]);
+    });
+  });
+
+  test("one that was late to be forgotten does not take the next one with it", async () => {
+    const rules = { ...standardRules, dueRowsPerEntryMax: 1 };
     const story = new Story(Replica.empty(tight, rules));
     await story.queue("q", { dedupWindowMs: 5000 });
     for (const dedupId of ["1", "2", "3"]) await story.putWith("q", "a", { dedupId });
     await story.pass(4000);
     // At the first entry after the window only one of the three is forgotten.
     const late = await story.entry(
-      [
-        [
-          { session: 0, sequence: 0, floor: 0 },
-          { kind: "enqueue", queue: "q", message: extraMessage("a", { dedupId: "3" }) },
-        ],
-      ],
+      [[nobody, { kind: "enqueue", queue: "q", message: extraMessage("a", { dedupId: "3" }) }]],
       2000,
     );
     expect(late[0]?.reply).toMatchObject({ message: { seq: 4 } });

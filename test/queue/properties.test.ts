@@ -49,7 +49,7 @@ describe("whatever is asked, in whatever order", () => {
       const limits = { lanesResidentMax: 0, agendaRowsMax: 1 };
       await fc.assert(
         fc.asyncProperty(moves(120), async (list) => {
-          const roomy = Replica.empty(undefined, tinyRules);
+          const roomy = Replica.empty(undefined, tinyRules, 0);
           const tight = new Habitual({ limits, after: ["flush"] }, tinyRules);
           await run(list, async (payload, index) => {
             const outcome = await roomy.apply(payload, index);
@@ -82,7 +82,7 @@ function sameToLookAt({ machine: one }: Replica, { machine: other }: Replica): v
 test("the random histories are worth running: everything happens in them", async () => {
   const outcomes = new Outcomes();
   for (const list of fc.sample(moves(200, 50), { numRuns: 150, seed: 7 })) {
-    const replica = Replica.empty(undefined, smallRules);
+    const replica = Replica.empty(undefined, smallRules, 0);
     await run(list, async (payload, index) => {
       const outcome = await replica.apply(payload, index);
       outcomes.entry(outcome, replica);

@@ -65,7 +65,7 @@ export const nodeMutants: readonly Mutant[] = [
   {
     name: "newer-rules-guessed",
     trap: "G5",
-    file: "queue/version.ts",
+    file: "queue/upgrade.ts",
     find: `  if (version > state.rules.versionMax)
     throw new NewerRules(\`the cluster was raised to version \${version} of the rules\`);
 `,

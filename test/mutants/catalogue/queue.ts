@@ -247,6 +247,20 @@ export const queueMutants: readonly Mutant[] = [
     replace: `    const place = windows.take(leaseClock + 3_600_000);`,
   },
   {
+    name: "old-windows-on-the-new-clock",
+    trap: "G5",
+    file: "queue/dedup.ts",
+    find: `  const clock = reader.done ? "cluster-time" : "lease-clock";`,
+    replace: `  const clock: Clock = "lease-clock";`,
+  },
+  {
+    name: "new-clock-before-the-raise",
+    trap: "G5",
+    file: "queue/dedup.ts",
+    find: `state.version >= leaseClockWindowsSince ?`,
+    replace: `state.version >= leaseClockWindowsSince - 1 ?`,
+  },
+  {
     name: "purge-of-a-key-takes-the-queue",
     trap: "P8",
     file: "queue/purge.ts",

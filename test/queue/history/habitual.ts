@@ -33,7 +33,7 @@ export class Habitual {
 
   constructor(habit: Habit, rules: Rules) {
     this.habit = habit;
-    this.replica = Replica.empty(habit.limits, rules);
+    this.replica = Replica.empty(habit.limits, rules, 0);
   }
 
   async apply(payload: Uint8Array, index: number): Promise<Outcome> {

@@ -4,7 +4,8 @@
 import type { Answer, Command, Enqueued, NewMessage, Refusal } from "../../../queue/index.ts";
 import { add, ageLimit, laneNameFor, nextKeySeq, type Extra } from "./messages.ts";
 import { publish, publishReasons } from "./publish.ts";
-import type { Message, Queue, Remembered, Topic, World } from "./world.ts";
+import { windowOf, type Message, type Queue, type Remembered } from "./world.ts";
+import type { Topic, World } from "./world.ts";
 
 export const bodyOf = (content: Uint8Array): string => String.fromCharCode(...content);
 export const sizeOf = (messages: readonly { readonly body: string }[]): number =>
@@ -118,7 +119,13 @@ export class Group {
     }
     this.put(queue, lane, body);
     if (dedupId !== "") {
-      added.dedup.set(dedupId, { expires: 0, key: message.key, body, seq: 0, keySeq });
+      added.dedup.set(dedupId, {
+        ...windowOf(this.world, 0),
+        key: message.key,
+        body,
+        seq: 0,
+        keySeq,
+      });
     }
   }
 
@@ -171,7 +178,13 @@ export class Group {
   publishes(topic: Topic, dedupId: string, { key, content }: NewMessage): void {
     const seen = this.topics.get(topic) ?? new Map<string, Remembered>();
     this.topics.set(topic, seen);
-    seen.set(dedupId, { expires: 0, key, body: bodyOf(content), seq: 0, keySeq: 0 });
+    seen.set(dedupId, {
+      ...windowOf(this.world, 0),
+      key,
+      body: bodyOf(content),
+      seq: 0,
+      keySeq: 0,
+    });
   }
 
   private of(queue: Queue): Added {
@@ -200,8 +213,8 @@ export function store(
   }
   const { seq, keySeq } = add(world, queue, message.key, body, extraOf(world, queue, message));
   if (dedupId !== "") {
-    const expires = world.clock + queue.options.dedupWindowMs;
-    queue.dedup.set(dedupId, { expires, key: message.key, body, seq, keySeq });
+    const window = windowOf(world, queue.options.dedupWindowMs);
+    queue.dedup.set(dedupId, { ...window, key: message.key, body, seq, keySeq });
   }
   return { queueId: queue.id, seq, keySeq };
 }

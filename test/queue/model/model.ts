@@ -181,8 +181,11 @@ export class Model {
       case "delete-queue":
         deleteQueue(world, command, answer);
         return;
-      case "tick":
       case "raise-version":
+        world.version = Math.max(world.version, command.version);
+        world.answered(answer, "done", command.kind);
+        return;
+      case "tick":
         world.answered(answer, "done", command.kind);
         return;
       case "refuse":

@@ -3,7 +3,7 @@
 import type { Enqueued, NewMessage } from "../../../queue/index.ts";
 import { bodyOf, type Group } from "./enqueue.ts";
 import { add, ageLimit, laneNameFor } from "./messages.ts";
-import type { Published, Queue, Subscription, World } from "./world.ts";
+import { windowOf, type Published, type Queue, type Subscription, type World } from "./world.ts";
 
 export interface Subscriber {
   readonly queue: Queue;
@@ -83,7 +83,7 @@ export function publish(
   const { retentionMs, retentionBytes, dedupWindowMs } = topic.options;
   if (retentionMs + retentionBytes > 0) topic.retained.push(one);
   if (dedupId !== "") {
-    topic.dedup.set(dedupId, { expires: world.clock + dedupWindowMs, key, body, seq, keySeq: 0 });
+    topic.dedup.set(dedupId, { ...windowOf(world, dedupWindowMs), key, body, seq, keySeq: 0 });
   }
   for (const { queue, subscription } of subscribersOf(world, name)) {
     if (subscription.catchingUpFrom === 0) deliver(world, { queue, subscription }, one);

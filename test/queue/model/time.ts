@@ -4,7 +4,7 @@
 import { become, comeBack, exhaust, expire, mayExpire } from "./messages.ts";
 import { endSession } from "./sessions.ts";
 import { storiesEnd, tell } from "./story.ts";
-import { ceil16, type Happened, type Message, type Queue, type World } from "./world.ts";
+import { ceil16, leftOf, type Happened, type Message, type Queue, type World } from "./world.ts";
 
 export function timePasses(world: World, happened: Happened): void {
   windowsEnd(world);
@@ -16,7 +16,7 @@ export function timePasses(world: World, happened: Happened): void {
 /** Before anything else: what is refused in this entry is judged by what is remembered in it. */
 function windowsEnd(world: World): void {
   for (const { dedup } of [...world.queues.values(), ...world.topics.values()]) {
-    for (const [id, { expires }] of dedup) if (expires <= world.clock) dedup.delete(id);
+    for (const [id, seen] of dedup) if (leftOf(world, seen) <= 0) dedup.delete(id);
   }
 }
 
@@ -122,7 +122,7 @@ export function nextDeadline(world: World): number | undefined {
     for (const call of session.receives.values()) waits.push(call.deadline - world.clock);
   }
   for (const { dedup } of [...world.queues.values(), ...world.topics.values()]) {
-    for (const { expires } of dedup.values()) waits.push(expires - world.clock);
+    for (const seen of dedup.values()) waits.push(leftOf(world, seen));
   }
   for (const queue of world.queues.values()) {
     for (const { deadline } of queue.timed) waits.push(deadline - world.clock);

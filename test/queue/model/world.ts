@@ -109,8 +109,20 @@ export interface Story {
   doubtful: boolean;
 }
 
+/** Windows are counted by the lease clock from this version of the rules on. */
+export function windowOf(world: World, ms: number): Pick<Remembered, "byLeaseClock" | "expires"> {
+  const byLeaseClock = world.version >= 3;
+  return { byLeaseClock, expires: ms + (byLeaseClock ? world.clock : world.clusterTime) };
+}
+
+/** How long a window goes on. */
+export function leftOf(world: World, { byLeaseClock, expires }: Remembered): number {
+  return expires - (byLeaseClock ? world.clock : world.clusterTime);
+}
+
 /** A dedup_id that was seen. */
 export interface Remembered {
+  readonly byLeaseClock: boolean;
   readonly expires: number;
   readonly key: string;
   readonly body: string;
@@ -183,6 +195,8 @@ export class World {
   readonly topics = new Map<string, Topic>();
   readonly sessions = new Map<number, Session>();
   clusterTime = 0;
+  /** Of the rules. */
+  version = 0;
   /** For leases, retries, sessions and waits: stands still while nobody leads. */
   clock = 0;
   /** The newest fencing token. */
