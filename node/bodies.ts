@@ -1,20 +1,24 @@
-// The messages of grants: from what is still waiting to be written, else from one multi-get.
+// The messages of grants: those at hand, else from one multi-get. Runs that were read are kept for a while: the next message of
+// the key is in them too.
 
 import {
-  decodeMessage,
+  StoredAt,
   type Bytes,
   type Grant,
   type KeyRange,
   type Machine,
+  type MessagePlace,
   type OrderedStore,
   type Row,
   type StoredMessage,
 } from "../queue/index.ts";
+import { RunCache } from "./run-cache.ts";
 import type { LoadedDelivery } from "./streams.ts";
 
 export class Bodies {
   readonly #state: () => { readonly machine: Machine; readonly store: OrderedStore };
   readonly #failed: (store: OrderedStore, error: unknown) => void;
+  readonly #runs = new RunCache();
 
   /**
    * `state` may change between calls: a snapshot replaces machine and store. `failed`: this store cannot be read, or what was
@@ -30,11 +34,15 @@ export class Bodies {
 
   /** Without a disk, if all of them are in memory. */
   inMemory(grants: readonly Grant[]): LoadedDelivery[] | undefined {
-    const { machine } = this.#state();
+    const { machine, store } = this.#state();
     const loaded: LoadedDelivery[] = [];
     for (const grant of grants) {
-      const message = machine.message(grant.row);
-      if (message === "not-here") return undefined;
+      let message = grant.message ?? machine.message(grant);
+      if (message instanceof StoredAt) {
+        const run = this.#runs.get(store, message.row);
+        if (run === undefined) return undefined;
+        message = message.read(run);
+      }
       loaded.push({ grant, message });
     }
     return loaded;
@@ -42,24 +50,36 @@ export class Bodies {
 
   /** Rejects when the store cannot be read; `failed` has been told. */
   async load(grants: readonly Grant[]): Promise<LoadedDelivery[]> {
-    const messages = await this.messages(grants.map(({ row }) => row));
+    const messages = await this.messages(grants);
     return grants.map((grant, i) => ({ grant, message: messages[i] }));
   }
 
-  /** undefined: there is none in this row (any more). Rejects as `load`. */
-  async messages(rows: readonly Bytes[]): Promise<(StoredMessage | undefined)[]> {
+  /** undefined: there is none at this place (any more). Rejects as `load`. */
+  async messages(places: readonly MessagePlace[]): Promise<(StoredMessage | undefined)[]> {
     const { machine, store } = this.#state();
-    const found = rows.map((row) => machine.message(row));
-    const absent = rows.filter((_, i) => found[i] === "not-here");
+    const found = places.map((place) => machine.message(place));
+    const values = new Map<Bytes, Uint8Array | undefined>();
+    for (const at of found) {
+      if (at instanceof StoredAt) values.set(at.row, this.#runs.get(store, at.row));
+    }
     return this.#reading(store, async () => {
-      const values = absent.length > 0 ? await store.getMany(absent) : [];
-      let next = 0;
-      return found.map((message) => {
-        if (message !== "not-here") return message;
-        const value = values[next++];
-        return value === undefined ? undefined : decodeMessage(value);
+      await this.#read(store, values);
+      return found.map((at) => {
+        if (!(at instanceof StoredAt)) return at;
+        const value = values.get(at.row);
+        if (at.isRun && value !== undefined) this.#runs.keep(store, at.row, value);
+        return at.read(value);
       });
     });
+  }
+
+  /** Fills in what is not known yet. */
+  async #read(store: OrderedStore, values: Map<Bytes, Uint8Array | undefined>): Promise<void> {
+    const absent: Bytes[] = [];
+    for (const [row, value] of values) if (value === undefined) absent.push(row);
+    if (absent.length === 0) return;
+    const read = await store.getMany(absent);
+    absent.forEach((row, i) => values.set(row, read[i]));
   }
 
   /** Rows as the store has them: the first ones in order, or with `reverse` the last ones, last first. Rejects as `load`. */

@@ -60,7 +60,7 @@ export class Browser {
     let last: Place | undefined;
     for (let start = 0; start < end;) {
       const some = places.slice(start, Math.min(start + atOnce, end));
-      const bodies = await this.#bodies.messages(some.map(({ row }) => row));
+      const bodies = await this.#bodies.messages(some);
       for (const [i, at] of some.entries()) {
         const message = bodies[i];
         // Settled meanwhile, or of another key in a queue whose keys mean nothing.
@@ -124,7 +124,7 @@ export class Browser {
   async message(lane: Bytes, keySeq: number): Promise<LoadedMessage | undefined> {
     const at = this.#view.at(this.#view.laneOf(lane, keySeq), keySeqInLane(keySeq));
     if (at === undefined) return undefined;
-    const [message] = await this.#bodies.messages([at.row]);
+    const [message] = await this.#bodies.messages([at]);
     return message === undefined ? undefined : { at, message };
   }
 

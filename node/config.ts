@@ -195,7 +195,7 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
     kind: "number",
     flag: "write-behind-ms",
     unit: "ms",
-    default: 200,
+    default: 2_000,
     min: 0,
     max: 10_000,
     help: "Longest time that applied changes wait for their RocksDB batch; what is settled meanwhile is never written. Durability is the log's.",

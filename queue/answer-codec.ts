@@ -3,7 +3,6 @@
 import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { Answer, Enqueued, Grant, QueueInfo, Refusal, Reply } from "./command.ts";
-import { rowOfMessage } from "./keys.ts";
 import { readManaged, writeManaged } from "./manage-codec.ts";
 import {
   hasOldOptionsOnly,
@@ -118,7 +117,7 @@ function readGrant(reader: ByteReader): Grant {
     deliveries: reader.int(),
     leaseMs: reader.int(),
     redelivery: readOne(reader, redeliveries),
-    row: rowOfMessage({ queueId, lane, keySeq }),
+    message: undefined,
   };
 }
 

@@ -5,7 +5,7 @@
 
 import { ByteReader } from "./byte-reader.ts";
 import { laneOfRow, lanePrefix, messageRow, partsOfMessageRow, under } from "./keys.ts";
-import type { KeyRange } from "./keys.ts";
+import type { KeyRange, MessagePlace } from "./keys.ts";
 import { findFlight, laneNameAt } from "./lanes.ts";
 import { readLane } from "./lane-row.ts";
 import { flightState, Lane, type FlightState, type Queue, type State } from "./state.ts";
@@ -29,11 +29,8 @@ export interface KeyView {
   readonly firstKeySeq: number;
 }
 
-/** A message of a queue: names as they are given outside, and the row in which it lies. */
-export interface MessageView {
-  readonly lane: Bytes;
-  readonly keySeq: number;
-  readonly row: Bytes;
+/** A message of a queue: its place as it is given outside. */
+export interface MessageView extends MessagePlace {
   readonly state: MessageState;
   readonly attempts: number;
   readonly deliveries: number;
@@ -151,9 +148,9 @@ export class QueueView {
     const isDelayed = isDelayedLane(lane) || lane.blocked?.has(keySeq) === true;
     const waits = isDelayed ? "delayed" : "ready";
     return {
+      queueId: this.#queue.id,
       lane: lane.outerName,
       keySeq: lane.outerKeySeq(keySeq),
-      row: messageRow(this.#queue.messagePrefix, lane.name, keySeq),
       state: flight === undefined ? waits : stateNames[flight.state],
       attempts: flight?.attempts ?? 0,
       deliveries: flight?.deliveries ?? 0,

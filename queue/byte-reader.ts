@@ -75,6 +75,11 @@ export class ByteReader {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + from, length);
   }
 
+  /** Jumps over bytes. */
+  pass(length: number): void {
+    this.take(length);
+  }
+
   blob(): Uint8Array {
     return this.raw(this.int());
   }

@@ -369,8 +369,8 @@ export interface Grant {
   readonly leaseMs: number;
   /** Cause of the grant before this one's end, for people and counters: "" on the first delivery. */
   readonly redelivery: "" | "nack" | "release" | "lease-expired" | "session-ended";
-  /** Row in which the message lies: see keys.ts. */
-  readonly row: Bytes;
+  /** The message itself, if it was at hand. */
+  readonly message: StoredMessage | undefined;
 }
 
 export interface QueueInfo {

@@ -8,7 +8,7 @@ import type { Command, Condition, LeaseRef, Refusal, Reply, Settlement } from ".
 import { deadLetterQueueOf, storedMessage } from "./exhaustion.ts";
 import { expiryQueueOf } from "./expiry.ts";
 import { Intake, targetNamed, targetRefusal } from "./intake.ts";
-import { findLane, laneNameOf, rowOf } from "./lanes.ts";
+import { findLane, laneNameOf } from "./lanes.ts";
 import { noQueue, refusal } from "./refusal.ts";
 import { findLease, isExhaustedBy, settleNow } from "./settle.ts";
 import { Flight, type Queue, type State } from "./state.ts";
@@ -120,7 +120,7 @@ function foresee(state: State, intake: Intake, flight: Flight, settlement: Settl
   }
   const target = letterQueueOf(state, flight, settlement);
   if (target === undefined) return;
-  const { key, content } = storedMessage(state, rowOf(flight.lane, flight.keySeq));
+  const { key, content } = storedMessage(state, flight.lane, flight.keySeq);
   intake.arrive(target, key, content.length);
 }
 

@@ -5,7 +5,7 @@
 
 import { assert } from "./assert.ts";
 import type { MessagePlace } from "./keys.ts";
-import { findFlight, place, rowOf } from "./lanes.ts";
+import { findFlight, place } from "./lanes.ts";
 import type { Lane, Queue, State } from "./state.ts";
 import type { Bytes } from "./store.ts";
 import { isDelayedLane, unblock, wake } from "./waiting.ts";
@@ -36,7 +36,7 @@ export function missingToEndDelay(
 /** Whether a message of a lane of delayed ones still waits for its time: only its row can tell (I1). */
 export function isAsleep(state: State, lane: Lane, keySeq: number): boolean {
   if (keySeq < 1 || keySeq > lane.tail || findFlight(lane, keySeq) !== undefined) return false;
-  const message = state.rows.message(rowOf(lane, keySeq));
+  const message = state.messages.find(lane, keySeq);
   assert(message !== "not-here", "a message that apply needs was not provided");
   return message !== undefined;
 }
@@ -48,6 +48,6 @@ export function missingToSeeWhetherAsleep(
   missing: Set<Bytes>,
 ): void {
   if (keySeq < 1 || keySeq > lane.tail || findFlight(lane, keySeq) !== undefined) return;
-  const row = rowOf(lane, keySeq);
-  if (state.rows.message(row) === "not-here") missing.add(row);
+  if (state.messages.find(lane, keySeq) === "not-here")
+    missing.add(state.messages.storedAt(lane, keySeq).row);
 }

@@ -16,7 +16,7 @@ import type {
 import { note } from "./history.ts";
 import { Intake, targetNamed, targetRefusal } from "./intake.ts";
 import { subLaneName } from "./keys.ts";
-import { extendLane, laneNameOf, openLane, rowOf } from "./lanes.ts";
+import { extendLane, laneNameOf, openLane } from "./lanes.ts";
 import { messageRefusal, plainTimes, sooner, type Times } from "./message-rules.ts";
 import { noQueue, refusal } from "./refusal.ts";
 import { Queue, type State } from "./state.ts";
@@ -225,11 +225,11 @@ export function append(
   const lane = openLane(state, queue, laneNameFor(queue, key, times));
   const keySeq = extendLane(state, lane, content.length);
   const seq = queue.enqueued;
-  const row = rowOf(lane, keySeq);
   if (times === plainTimes) {
-    state.rows.put(row, new Waiting(entry, seq, key, content, deadLetter));
+    state.messages.put(lane, keySeq, new Waiting(entry, seq, key, content, deadLetter));
   } else {
-    state.rows.put(row, new WaitingWithTimes(entry, seq, key, content, deadLetter, times));
+    const message = new WaitingWithTimes(entry, seq, key, content, deadLetter, times);
+    state.messages.put(lane, keySeq, message);
     const place = { queueId: queue.id, lane: lane.name, keySeq };
     if (times.expiresAt > 0) {
       state.agenda.add({ ...place, due: times.expiresAt, kind: dueKind.expiry });

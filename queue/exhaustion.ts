@@ -8,8 +8,7 @@ import { assert } from "./assert.ts";
 import type { DeadLetter, StoredMessage } from "./command.ts";
 import { append } from "./enqueue.ts";
 import { note } from "./history.ts";
-import { messageIdOfRow } from "./keys.ts";
-import { laneNameOf, missingLane, place, rowOf, setFlightState, settle } from "./lanes.ts";
+import { idOf, laneNameOf, missingLane, place, setFlightState, settle } from "./lanes.ts";
 import {
   flightState,
   type Flight,
@@ -66,9 +65,8 @@ export function writeLetter(
   keySeq: number,
   why: Pick<DeadLetter, "cause" | "attempts" | "error">,
 ): void {
-  const row = rowOf(lane, keySeq);
-  const message = storedMessage(state, row);
-  const letter = { ...why, queue: lane.queue.name, messageId: messageIdOfRow(row) };
+  const message = storedMessage(state, lane, keySeq);
+  const letter = { ...why, queue: lane.queue.name, messageId: idOf(lane, keySeq) };
   append(state, target, message.key, message.content, letter);
   forgetExpiry(state, message, lane, keySeq);
 }
@@ -95,10 +93,9 @@ export function missingToWrite(
   keySeq: number,
   missing: Set<Bytes>,
 ): void {
-  const row = rowOf(from, keySeq);
-  const message = state.rows.message(row);
+  const message = state.messages.find(from, keySeq);
   if (message === "not-here") {
-    missing.add(row);
+    missing.add(state.messages.storedAt(from, keySeq).row);
     return;
   }
   assert(message !== undefined, "a message that is there has no row");
@@ -112,8 +109,9 @@ export function deadLetterQueueOf(state: State, queue: Queue): Queue | undefined
   return onExhausted === "dead-letter" ? state.queues.get(deadLetterQueue) : undefined;
 }
 
-export function storedMessage(state: State, row: Bytes): StoredMessage {
-  const message = state.rows.message(row);
+/** A message that is there. */
+export function storedMessage(state: State, lane: Lane, keySeq: number): StoredMessage {
+  const message = state.messages.find(lane, keySeq);
   assert(message !== "not-here", "a message that apply needs was not provided");
   assert(message !== undefined, "a message that is there has no row");
   return message;

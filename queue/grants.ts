@@ -7,9 +7,9 @@
 //       gets the one of these that has been ready longest, and goes to the end.
 
 import { assert } from "./assert.ts";
-import type { Grant } from "./command.ts";
+import type { Grant, StoredMessage } from "./command.ts";
 import { noteLease } from "./history.ts";
-import { meanBytes, readyLane, rowOf, setFlightState, takeNext, takeTurn } from "./lanes.ts";
+import { meanBytes, readyLane, setFlightState, takeNext, takeTurn } from "./lanes.ts";
 import { completeReceive } from "./receive.ts";
 import type { Ring } from "./ring.ts";
 import { Consumer, flightState, type Flight, type Queue, type Receive } from "./state.ts";
@@ -76,7 +76,10 @@ function serveConsumer(state: State, consumer: Consumer, lane: Lane): void {
   flight.bytes = bytes;
   consumer.inUse++;
   consumer.bytesInUse += bytes;
-  if (state.collectGrants) state.grants.push(grantOf(flight, consumer.session, leaseMs));
+  if (state.collectGrants) {
+    const message = state.messages.atHand(lane, flight.keySeq);
+    state.grants.push(grantOf(flight, consumer.session, leaseMs, message));
+  }
   const ring = ringOf(consumer);
   if (!hasCredit(consumer)) {
     ring.remove(consumer);
@@ -154,7 +157,12 @@ function countRedelivery(queue: Queue, flight: Flight): void {
 }
 
 /** `leaseMs`: what is left of the lease. */
-export function grantOf(flight: Flight, session: Session, leaseMs: number): Grant {
+export function grantOf(
+  flight: Flight,
+  session: Session,
+  leaseMs: number,
+  message?: StoredMessage,
+): Grant {
   const lane = flight.lane;
   return {
     session: session.id,
@@ -168,7 +176,7 @@ export function grantOf(flight: Flight, session: Session, leaseMs: number): Gran
     deliveries: flight.deliveries,
     leaseMs,
     redelivery: flight.ended,
-    row: rowOf(lane, flight.keySeq),
+    message,
   };
 }
 

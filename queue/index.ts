@@ -6,7 +6,7 @@ export type { KeyView, MessageState, MessageView, QueueView, StalledQueue } from
 export { Loader } from "./loader.ts";
 export type { DueRange } from "./agenda.ts";
 export { EntryWriter, decodeEntry, type LogEntry, type LogRecord } from "./codec.ts";
-export { decodeMessage } from "./message-row.ts";
+export { StoredAt } from "./messages.ts";
 export { decodeMeta } from "./meta-row.ts";
 export {
   loadRange,

@@ -10,13 +10,14 @@
 //   07       queue u32, lane                            a lane: cursor, tail and, when ordered, what is in flight
 //   08       queue u32, key_seq u48, [sub-lane u8]      a message in flight of a queue without order
 //   09       topic u32                                  definition of a topic, and what it retains
-//   40       queue u32, lane, 00 01, key_seq u48        a message
+//   40       queue u32, lane, 00 01, key_seq u48        a message that lies alone (messages.ts)
 //   41       due u48, queue u32, kind u8,               what is to happen at a cluster time (agenda.ts); no value
 //            lane, 00 01, key_seq u48
 //   42       queue u32, dedup_id                        the message that came with it
 //   43       queue u32, lane, 00 01, key_seq u48,       something that happened to a message
 //            log index u48, ordinal u16
 //   44       topic u32, sequence u48                    a message that a topic retains
+//   45       queue u32, lane, 00 01, key_seq u48        a run: messages of a lane, from this one on (message-run.ts)
 //   46       as 41, due on the lease clock              windows of dedup_ids that end (dedup.ts); no value
 //
 // In a lane's name 00 is written 00 FF, and 00 01 ends it where something follows: names sort as they are, none is a
@@ -44,6 +45,7 @@ export const family = {
   dedup: "\x42",
   history: "\x43",
   topicMessage: "\x44",
+  run: "\x45",
   leaseDue: "\x46",
 } as const;
 
@@ -163,6 +165,19 @@ export function messagePrefix(queueId: number): Bytes {
 
 export function messageRow(prefix: Bytes, lane: Bytes, keySeq: number): Bytes {
   return prefix + escapeLane(lane) + laneEnd + u48(keySeq);
+}
+
+export function runPrefix(queueId: number): Bytes {
+  return family.run + u32(queueId);
+}
+
+/** `keySeq`: of its first message. */
+export function runRow(queueId: number, lane: Bytes, keySeq: number): Bytes {
+  return messageRow(runPrefix(queueId), lane, keySeq);
+}
+
+export function runsOfLane(queueId: number, lane: Bytes): KeyRange {
+  return under(runPrefix(queueId) + escapeLane(lane) + laneEnd);
 }
 
 export function historiesOfQueue(queueId: number): KeyRange {
@@ -306,8 +321,8 @@ export function under(prefix: Bytes): KeyRange {
 /** What goes when a queue goes, besides its own row. */
 export function rangesOfQueue(queueId: number): readonly KeyRange[] {
   const id = u32(queueId);
-  const families = [family.lane, family.flight, family.message, family.dedup, family.history];
-  return families.map((one) => under(one + id));
+  const { lane, flight, message, run, dedup, history } = family;
+  return [lane, flight, message, run, dedup, history].map((one) => under(one + id));
 }
 
 /** What goes when a topic goes, besides its own row. */

@@ -3,6 +3,8 @@
 import type { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { Grant } from "./command.ts";
+import { Runs } from "./message-run.ts";
+import { LaneMessages } from "./messages.ts";
 import { Spans } from "./spans.ts";
 import type { Flight, FlightState, Lane, SettledBy } from "./state.ts";
 
@@ -14,9 +16,11 @@ const ends: readonly Grant["redelivery"][] = [
   "session-ended",
 ];
 
-/** In the byte of how the last settlement was: what follows that is rarely there. */
+/** In the byte of how the last settlement was: what follows that is often not there. */
 const laneMark = {
-  settledBy: 0x0f,
+  settledBy: 0x03,
+  runs: 0x04,
+  alone: 0x08,
   paused: 0x10,
   gone: 0x20,
   blocked: 0x40,
@@ -36,11 +40,15 @@ export function encodeLane(writer: ByteWriter, lane: Lane): void {
       (lane.paused ? laneMark.paused : 0) +
       (lane.gone === undefined ? 0 : laneMark.gone) +
       (lane.blocked === undefined ? 0 : laneMark.blocked) +
-      (delayed === 0 ? 0 : laneMark.delayed),
+      (delayed === 0 ? 0 : laneMark.delayed) +
+      (lane.stored?.runs === undefined ? 0 : laneMark.runs) +
+      (lane.stored?.alone === undefined ? 0 : laneMark.alone),
   );
   lane.gone?.write(writer);
   lane.blocked?.write(writer);
   if (delayed > 0) writer.int(delayed);
+  lane.stored?.runs?.write(writer);
+  lane.stored?.alone?.write(writer);
   if (lane.pool !== undefined) return;
   for (let flight = lane.firstFlight; flight !== undefined; flight = flight.nextOfLane) {
     writer.int(flight.keySeq);
@@ -62,6 +70,10 @@ export function readLane(reader: ByteReader, lane: Lane): void {
   if ((mark & laneMark.gone) !== 0) lane.gone = Spans.read(reader);
   if ((mark & laneMark.blocked) !== 0) lane.blocked = Spans.read(reader);
   if ((mark & laneMark.delayed) !== 0 && lane.pool !== undefined) lane.pool.delayed = reader.int();
+  if ((mark & (laneMark.runs | laneMark.alone)) === 0) return;
+  lane.stored = new LaneMessages();
+  if ((mark & laneMark.runs) !== 0) lane.stored.runs = Runs.read(reader);
+  if ((mark & laneMark.alone) !== 0) lane.stored.alone = Spans.read(reader);
 }
 
 /** The first byte of a flight: its state, whether its time has ended, and whether a field follows that is rarely there. */

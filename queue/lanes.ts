@@ -10,7 +10,7 @@
 import { assert } from "./assert.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { keepForAWhile } from "./history.ts";
-import { laneRow, messageRow, subLaneName, subLaneOf } from "./keys.ts";
+import { laneRow, messageIdOfRow, messageRow, subLaneName, subLaneOf } from "./keys.ts";
 import { readLane } from "./lane-row.ts";
 import type { Spans } from "./spans.ts";
 import { Flight, flightState, Lane, type Queue, type State } from "./state.ts";
@@ -69,8 +69,9 @@ export function evictIdleLanes(state: State): void {
   }
 }
 
-export function rowOf(lane: Lane, keySeq: number): Bytes {
-  return messageRow(lane.queue.messagePrefix, lane.name, keySeq);
+/** Names a message for ever. */
+export function idOf(lane: Lane, keySeq: number): Bytes {
+  return messageIdOfRow(messageRow(lane.queue.messagePrefix, lane.name, keySeq));
 }
 
 /** Makes room for a new message at the end of its lane and returns its key_seq. */
@@ -327,7 +328,7 @@ export function leave(state: State, lane: Lane, keySeq: number, bytes: number): 
     assert(lane.bytes === 0, "an empty lane has bytes");
     queue.activeKeys--;
   }
-  state.rows.delete(rowOf(lane, keySeq));
+  state.messages.leave(lane, keySeq);
   keepForAWhile(state, lane, keySeq);
   state.changedQueue(queue);
   place(state, lane);

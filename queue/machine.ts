@@ -25,8 +25,16 @@ import { carryOutDue, missingToCarryOut } from "./due.ts";
 import { execute } from "./execute.ts";
 import { grantOf, match } from "./grants.ts";
 import { historyOf } from "./history.ts";
-import { keySeqOutside, subLaneNumber, under, type KeyRange, type MessagePlace } from "./keys.ts";
-import { evictIdleLanes } from "./lanes.ts";
+import {
+  keySeqInLane,
+  keySeqOutside,
+  subLaneNumber,
+  under,
+  type KeyRange,
+  type MessagePlace,
+} from "./keys.ts";
+import { evictIdleLanes, laneNameAt } from "./lanes.ts";
+import type { StoredAt } from "./messages.ts";
 import { missingForCommand, missingForTimers } from "./missing.ts";
 import { defaultLimits, standardRules, type Limits, type Rules } from "./options.ts";
 import { describe } from "./queues.ts";
@@ -41,6 +49,7 @@ import { takeWrites } from "./take-writes.ts";
 import type { Timer } from "./timers.ts";
 import { describeTopic } from "./topics.ts";
 import { reasonNumber } from "./value-codec.ts";
+import { isDelayedLane, isThere } from "./waiting.ts";
 
 export const leaseClockStepMaxMs = 2000;
 
@@ -210,13 +219,15 @@ export class Machine {
   /** The last batch is in the store. */
   writesStored(): void {
     this.state.rows.stored();
+    this.state.messages.stored();
     this.state.history.stored();
     evictIdleLanes(this.state);
   }
 
   /** Roughly what waits to be stored, the batch being written included. */
   get writeBehindBytes(): number {
-    return this.state.rows.bytes + this.state.history.bytes;
+    const { rows, messages, history } = this.state;
+    return rows.bytes + messages.bytes + history.bytes;
   }
 
   /** Whether a batch is out. */
@@ -224,9 +235,16 @@ export class Machine {
     return this.state.rows.writing;
   }
 
-  /** A message that has not reached the store yet; undefined: it is gone; "not-here": ask the store. */
-  message(row: Bytes): StoredMessage | undefined | "not-here" {
-    return this.state.rows.message(row);
+  /** A message by its place, as it is given outside: itself, or where the store has it. undefined: it is gone. */
+  message({ queueId, lane: name, keySeq }: MessagePlace): StoredMessage | StoredAt | undefined {
+    const { queuesById, messages } = this.state;
+    const queue = queuesById.get(queueId);
+    const lane = queue?.lanes.get(laneNameAt(queue, name, keySeq));
+    if (lane === undefined) return undefined;
+    const inLane = lane.pool === undefined ? keySeq : keySeqInLane(keySeq);
+    if (!isDelayedLane(lane) && !isThere(lane, inLane)) return undefined;
+    const message = messages.find(lane, inLane);
+    return message === "not-here" ? messages.storedAt(lane, inLane) : message;
   }
 
   // Looking.

@@ -25,8 +25,12 @@ export function missingForCommand(
   origin: Origin,
 ): readonly Bytes[] {
   switch (command.kind) {
-    case "enqueue":
+    case "enqueue": {
+      const queue = state.queues.get(command.queue);
+      // As nearly always.
+      if (queue?.lanesEvicted === 0 && command.message.extras === undefined) return none;
       return missingToEnqueue(state, command.queue, [command.message]);
+    }
     case "enqueue-batch":
       return missingToEnqueue(state, command.queue, command.messages);
     case "commit":

@@ -3,8 +3,8 @@
 // would go, which nobody asked for (P8).
 
 import type { Reply } from "./command.ts";
-import { historiesOfLane, historiesOfQueue, historyPrefix, messagesOfLane, under } from "./keys.ts";
-import { flightsOf, rowOf } from "./lanes.ts";
+import { historiesOfLane, historiesOfQueue, historyPrefix } from "./keys.ts";
+import { flightsOf } from "./lanes.ts";
 import { letGo } from "./cancel.ts";
 import { noQueue, refused } from "./refusal.ts";
 import { flightState, type Flight, type Lane, type Queue, type State } from "./state.ts";
@@ -69,11 +69,7 @@ function deleteRows(
   lane: Bytes | undefined,
   leased: readonly Flight[],
 ): void {
-  const messages = lane === undefined ? under(queue.messagePrefix) : messagesOfLane(queue.id, lane);
-  state.rows.deleteAllBut(
-    messages,
-    leased.map((flight) => rowOf(flight.lane, flight.keySeq)).sort(),
-  );
+  state.messages.leaveAllBut(queue, lane, leased);
   if (queue.options.historyMs === 0) return;
   const histories =
     lane === undefined ? historiesOfQueue(queue.id) : historiesOfLane(queue.id, lane);

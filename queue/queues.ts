@@ -133,6 +133,7 @@ export function removeQueue(state: State, queue: Queue): void {
   );
   for (const call of calls) completeReceive(state, call, noQueue(queue.name));
   for (const range of rangesOfQueue(queue.id)) state.rows.dropPending(range);
+  state.messages.forget(queue);
   if (queue.options.historyMs > 0) forgetHistories(state, queue);
   state.changedQueue(queue);
   state.digest.mix(queue.id);

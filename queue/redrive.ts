@@ -9,12 +9,12 @@ import { letGo, rests } from "./cancel.ts";
 import type { Command, Reply, StoredMessage } from "./command.ts";
 import { keepOnAgain, note } from "./history.ts";
 import { partsOfMessageRow, rowOfMessageId } from "./keys.ts";
-import { findFlight, findLane, missingLane, priorityOf, rowOf } from "./lanes.ts";
+import { findFlight, findLane, idOf, missingLane, priorityOf } from "./lanes.ts";
 import { locate, missingToLocate, type Located } from "./locate.ts";
 import { noQueue } from "./refusal.ts";
 import { flightState, type Lane, type Queue, type State } from "./state.ts";
 import type { Bytes } from "./store.ts";
-import { canTakeOut, isOvertaken, putBack, takeOut } from "./waiting.ts";
+import { canTakeOut, isDelayedLane, isOvertaken, isThere, putBack, takeOut } from "./waiting.ts";
 
 type Redrive = Extract<Command, { kind: "redrive" }>;
 type LetterPlace = Redrive["letters"][number];
@@ -32,7 +32,7 @@ export function redrive(state: State, command: Redrive): Reply {
   const returns = new Map<Bytes, Return>();
   for (const place of command.letters) {
     const found = find(state, queue, place);
-    if (found !== undefined) returns.set(rowOf(found.letter.lane, found.letter.keySeq), found);
+    if (found !== undefined) returns.set(idOf(found.letter.lane, found.letter.keySeq), found);
   }
   const gone = command.letters.length - returns.size;
   let moved = 0;
@@ -55,7 +55,7 @@ export function redrive(state: State, command: Redrive): Reply {
 function find(state: State, queue: Queue, place: LetterPlace): Return | undefined {
   const letter = locate(state, queue, place);
   if (letter === undefined || !isFree(state, letter)) return undefined;
-  const message = state.rows.message(rowOf(letter.lane, letter.keySeq));
+  const message = state.messages.find(letter.lane, letter.keySeq);
   assert(message !== undefined && message !== "not-here", "a letter that apply needs");
   const origin = originOf(state, message);
   if (origin === undefined) return undefined;
@@ -103,7 +103,7 @@ function comeBack(state: State, { lane, keySeq }: Located, letter: StoredMessage
   assert(entry !== undefined, "a message without a log entry");
   const { key, content } = letter;
   const seq = ++queue.enqueued;
-  state.rows.putBack(rowOf(lane, keySeq), {
+  state.messages.putBack(lane, keySeq, {
     ...{ seq, logIndex: entry.index, enqueuedAt: entry.time, key, content },
     ...{ deadLetter: undefined, notBefore: 0, expiresAt: 0, priority: priorityOf(lane) },
   });
@@ -129,11 +129,10 @@ export function missingToRedrive(state: State, command: Redrive, missing: Set<By
 /** The lane of its origin becomes known only when the letter is there. */
 function missingToReturn(state: State, letter: Located, missing: Set<Bytes>): void {
   const { lane, keySeq } = letter;
-  if (keySeq < 1 || keySeq > lane.tail) return;
-  const row = rowOf(lane, keySeq);
-  const message = state.rows.message(row);
+  if (keySeq < 1 || keySeq > lane.tail || !(isDelayedLane(lane) || isThere(lane, keySeq))) return;
+  const message = state.messages.find(lane, keySeq);
   if (message === "not-here") {
-    missing.add(row);
+    missing.add(state.messages.storedAt(lane, keySeq).row);
     return;
   }
   const origin = message === undefined ? undefined : originOf(state, message);

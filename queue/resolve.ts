@@ -5,7 +5,7 @@ import type { MessageRef, Reply, Resolution } from "./command.ts";
 import { missingToWrite, storedMessage, writeLetter } from "./exhaustion.ts";
 import { note } from "./history.ts";
 import { keySeqInLane } from "./keys.ts";
-import { findFlight, flightsOf, laneNameAt, laneNameOf, rowOf, settle } from "./lanes.ts";
+import { findFlight, flightsOf, laneNameAt, laneNameOf, settle } from "./lanes.ts";
 import { noQueue, refused } from "./refusal.ts";
 import { grantAgain } from "./settle.ts";
 import { flightState, settledBy, type Flight, type Queue, type State } from "./state.ts";
@@ -59,16 +59,15 @@ function skip(state: State, flight: Flight, error: string): void {
 /** Another content in the same row: where the message is, and what it is called, does not change. */
 function replace(state: State, flight: Flight, content: Uint8Array): void {
   const { lane, keySeq } = flight;
-  const row = rowOf(lane, keySeq);
   // As when a message leaves: the mean stands for the old size.
   const change = content.length - Math.floor(lane.bytes / lane.messages);
   lane.bytes += change;
   lane.queue.bytes += change;
   // By name: a message that is not stored yet has some of its fields from the entry that brought it.
   const { seq, logIndex, enqueuedAt, key, deadLetter, notBefore, expiresAt, priority } =
-    storedMessage(state, row);
+    storedMessage(state, lane, keySeq);
   const times = { logIndex, enqueuedAt, notBefore, expiresAt, priority };
-  state.rows.putBack(row, { seq, key, content, deadLetter, ...times });
+  state.messages.replace(lane, keySeq, { seq, key, content, deadLetter, ...times });
   state.changedLane(lane);
   state.changedQueue(lane.queue);
 }
@@ -112,11 +111,12 @@ export function missingToResolve(
   if (queue === undefined || resolution.kind === "retry") return;
   const flight = findParked(queue, ref);
   if (flight === undefined) return;
-  const row = rowOf(flight.lane, flight.keySeq);
+  const { lane, keySeq } = flight;
   if (resolution.kind === "replace") {
-    if (state.rows.message(row) === "not-here") missing.add(row);
+    if (state.messages.find(lane, keySeq) === "not-here")
+      missing.add(state.messages.storedAt(lane, keySeq).row);
     return;
   }
   const target = deadLettersOf(state, queue);
-  if (target !== undefined) missingToWrite(state, target, flight.lane, flight.keySeq, missing);
+  if (target !== undefined) missingToWrite(state, target, lane, keySeq, missing);
 }

@@ -22,6 +22,7 @@ import { HistoryRows } from "./history-rows.ts";
 import { family, keySeqOutside, lanePrefix, messagePrefix, subLaneNumber } from "./keys.ts";
 import type { Limits, Rules } from "./options.ts";
 import { Ring, type Linked } from "./ring.ts";
+import { Messages, type LaneMessages } from "./messages.ts";
 import type { Spans } from "./spans.ts";
 import type { Bytes } from "./store.ts";
 import { Timer, Timers } from "./timers.ts";
@@ -55,6 +56,8 @@ export class Lane implements Linked<Lane> {
   blocked: Spans | undefined = undefined;
   /** Nothing is granted. */
   paused = false;
+  /** Where its messages lie (messages.ts). */
+  stored: LaneMessages | undefined = undefined;
   /** Of a queue without order. */
   readonly pool: Pool | undefined;
   dirty = false;
@@ -393,6 +396,7 @@ export class State {
   /** Lanes without messages, the longest idle first. */
   readonly idle = new Ring<Lane>();
   readonly rows = new WriteBehind();
+  readonly messages = new Messages(this);
   readonly agenda: Agenda;
   /** By the lease clock: windows of dedup_ids. */
   readonly windows: Agenda;

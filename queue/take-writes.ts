@@ -1,5 +1,6 @@
 // Everything that changed since the last time, as rows. What changed often is written once; what came and went, not at all.
-//   W5. A row is a function of the state at the applied index in the same batch: replicas that take at different moments end with equal rows.
+//   W5. A row is a function of the state at the applied index in the same batch: replicas that take at different moments end with
+//       equal rows; only how messages are cut into runs depends on these moments (messages.ts).
 
 import { ByteWriter } from "./byte-writer.ts";
 import * as keys from "./keys.ts";
@@ -16,7 +17,8 @@ const arenaBytesMax = 1024 * 1024;
 
 export function takeWrites(state: State): readonly Write[] {
   const writes: Write[] = [];
-  const writer = new ByteWriter(Math.min(arenaBytesMax, 4096 + state.rows.bytes));
+  const bytes = state.rows.bytes + state.messages.bytes;
+  const writer = new ByteWriter(Math.min(arenaBytesMax, 4096 + bytes));
   for (const queue of state.dirtyQueues) takeQueue(queue, writes, writer);
   state.dirtyQueues.length = 0;
   for (const topic of state.dirtyTopics) takeTopic(topic, writes, writer);
@@ -24,8 +26,10 @@ export function takeWrites(state: State): readonly Write[] {
   for (const session of state.dirtySessions) takeSession(session, writes, writer);
   state.dirtySessions.length = 0;
   takeTakers(state, writes, writer);
-  takeLanes(state, writes, writer);
+  // Ranges that are deleted are in front of the runs (W7), and the runs in front of the lanes that tell of them.
   state.rows.take(writes, writer);
+  state.messages.take(writes, writer);
+  takeLanes(state, writes, writer);
   state.history.take(writes);
   encodeMeta(writer, state);
   writes.push({ kind: "put", key: keys.metaRow, value: writer.cut() });

@@ -4,7 +4,7 @@ import { isWider } from "./command-kind.ts";
 import type { Command, Reply } from "./command.ts";
 import { done, refused } from "./refusal.ts";
 import type { State } from "./state.ts";
-import { NewerRules } from "./version.ts";
+import { NewerRules, runsSince } from "./version.ts";
 
 /** M6: the refusal of a command that the rules in force do not have yet, or of something new that it says. */
 export function refusalByVersion(state: State, command: Command): Reply | undefined {
@@ -22,7 +22,9 @@ export function refusalByVersion(state: State, command: Command): Reply | undefi
 export function raiseVersion(state: State, version: number): Reply {
   if (version > state.rules.versionMax)
     throw new NewerRules(`the cluster was raised to version ${version} of the rules`);
-  state.version = Math.max(state.version, version);
+  const before = state.version;
+  state.version = Math.max(before, version);
+  if (before < runsSince && version >= runsSince) state.messages.beginRuns();
   state.digest.mix(state.version);
   return done;
 }

@@ -32,6 +32,9 @@ export const diskWatermarkSince = 1;
 /** From this version on the window of a dedup_id that begins is counted by the lease clock (dedup.ts). */
 export const leaseClockWindowsSince = 3;
 
+/** From this version on messages lie in runs (messages.ts), and the rows of lanes say where. */
+export const runsSince = 3;
+
 /** A log, a store or a snapshot written by a later release: the node must stop, it cannot guess (U2, M6). */
 export class NewerRules extends Error {
   override readonly name = "NewerRules";

@@ -3,13 +3,18 @@
 //   L8. What is put back is granted before anything that waits, at its old place among what is in flight.
 
 import { assert } from "./assert.ts";
-import { findFlight, insertFlight, leave, meanBytes, place, rowOf } from "./lanes.ts";
+import { findFlight, insertFlight, leave, meanBytes, place } from "./lanes.ts";
 import { hasRoomFor, withValue } from "./spans.ts";
 import { Flight, type Lane, type State } from "./state.ts";
 
 /** Whether this key_seq waits. In a lane of what is delayed only its row can tell. */
 export function isWaiting(lane: Lane, keySeq: number): boolean {
   return keySeq >= lane.cursor && keySeq <= lane.tail && lane.gone?.has(keySeq) !== true;
+}
+
+/** Whether a message is there, in flight or waiting; in a lane of what is delayed only its row can tell. */
+export function isThere(lane: Lane, keySeq: number): boolean {
+  return findFlight(lane, keySeq) !== undefined || isWaiting(lane, keySeq);
 }
 
 /** Whether a waiting message can be taken out of the middle of its lane (L7). */
@@ -32,7 +37,7 @@ export function takeOut(state: State, lane: Lane, keySeq: number): void {
   }
   leave(state, lane, keySeq, bytes);
   // A row that never reached the store leaves no trace: what comes later in the same entry must not look for it (I1).
-  if (isDelayedLane(lane)) state.rows.provide(rowOf(lane, keySeq), undefined);
+  if (isDelayedLane(lane)) state.rows.provide(state.messages.storedAt(lane, keySeq).row, undefined);
 }
 
 /** Everything that waits or is delayed goes at once, the rows excepted: those the caller deletes as a range. */

@@ -14,17 +14,15 @@ import type { Node } from "../../node/node.ts";
 import { openNode } from "../../node/open-node.ts";
 import { RocksStore } from "../../node/rocks-store.ts";
 import {
-  decodeMessage,
   defaultOptions,
-  loadRange,
   metaRow,
   stateRange,
   type Answer,
   type Command,
-  type Grant,
   type OrderedStore,
   type Origin,
 } from "../../queue/index.ts";
+import { logicalRows, type StoredState } from "../queue/logical-rows.ts";
 import { configOf, randomFrom, silent } from "./fakes.ts";
 
 const damages = Number(process.env["DAMAGES"] ?? 200);
@@ -108,12 +106,10 @@ async function askNode(node: Node, command: Command, origin: Origin): Promise<An
   return answer.reply;
 }
 
-/** Everything that the node knows, but for how far it has come. */
-async function rowsOf(store: OrderedStore): Promise<Map<string, string>> {
-  const rows = new Map<string, string>();
+async function rowsOf(store: OrderedStore): Promise<Map<string, Uint8Array>> {
+  const rows = new Map<string, Uint8Array>();
   for await (const batch of store.range(stateRange.from, stateRange.to)) {
-    for (const { key, value } of batch)
-      if (key !== metaRow) rows.set(key, Buffer.from(value).toString("latin1"));
+    for (const { key, value } of batch) rows.set(key, value);
   }
   return rows;
 }
@@ -168,7 +164,7 @@ interface Template {
   /** At each index that a command was answered at. */
   readonly digests: ReadonlyMap<number, string>;
   readonly last: number;
-  readonly rows: ReadonlyMap<string, string>;
+  readonly state: StoredState;
   readonly files: readonly string[];
 }
 
@@ -188,9 +184,9 @@ beforeAll(async () => {
   await cp(stopped, killed, { recursive: true });
   await first.end();
   const store = await RocksStore.open(join(stopped, "state/1"));
-  const rows = await rowsOf(store);
+  const state = logicalRows(await rowsOf(store));
   await store.close();
-  template = { stopped, killed, digest, digests, last, rows, files: await filesOf(stopped) };
+  template = { stopped, killed, digest, digests, last, state, files: await filesOf(stopped) };
 }, 60_000);
 
 afterAll(() => rm(home, { recursive: true, force: true }));
@@ -274,7 +270,7 @@ async function examine(data: string): Promise<Finding> {
       return { verdict: digest === digestAt(last) ? "TORN TAIL" : "SILENT LOSS", said: `${last}` };
     const rows = await rowsOf(await stored(life)).catch((error: unknown) => String(error));
     if (typeof rows === "string") return { verdict: "CORRUPT at a read", said: rows };
-    const isSame = digest === template.digest && sameRows(rows);
+    const isSame = digest === template.digest && sameState(logicalRows(rows));
     return { verdict: isSame ? "CLEAN" : "SILENT LOSS", said: `${digest} ${rows.size} rows` };
   } finally {
     await life.end();
@@ -293,9 +289,11 @@ async function stored({ node, failures }: Life): Promise<OrderedStore> {
   return node.state.store;
 }
 
-function sameRows(rows: ReadonlyMap<string, string>): boolean {
-  if (rows.size !== template.rows.size) return false;
-  for (const [key, value] of template.rows) if (rows.get(key) !== value) return false;
+/** But for how far it has come. */
+function sameState({ rows }: StoredState): boolean {
+  const wanted = template.state.rows;
+  if (rows.size !== wanted.size) return false;
+  for (const [key, value] of wanted) if (key !== metaRow && rows.get(key) !== value) return false;
   return true;
 }
 
@@ -317,7 +315,7 @@ describe("F7: damage to any one file of a stopped node", () => {
     await cp(template.stopped, data, { recursive: true });
     expect(await examine(data)).toMatchObject({ verdict: "CLEAN" });
     expect(await examine(template.killed)).toMatchObject({ verdict: "CLEAN" });
-    expect(template.rows.size).toBeGreaterThan(500);
+    expect(template.state.rows.size).toBeGreaterThan(500);
     expect(template.files.map(kindOf)).toEqual(
       expect.arrayContaining([
         ...["identity", "log/base", "log/guard", "log/hard-state", "log/N.log", "state/current"],
@@ -421,13 +419,11 @@ async function readAll(node: Node): Promise<number> {
     () => node.state,
     (store, error) => node.storeFailed(store, error),
   );
-  const rows = [...template.rows].filter(([row]) => row >= loadRange.to);
   let wrong = 0;
-  for (const [row, value] of rows) {
-    const [loaded] = await bodies.load([{ row } as Grant]).catch(() => [undefined]);
+  for (const [place, stored] of template.state.messages) {
+    const loaded = await bodies.messages([place]).catch(() => undefined);
     if (loaded === undefined) continue;
-    const stored = decodeMessage(Buffer.from(value, "latin1"));
-    const content = Buffer.from(loaded.message?.content ?? []);
+    const content = Buffer.from(loaded[0]?.content ?? []);
     if (!content.equals(Buffer.from(stored.content))) wrong += 1;
   }
   return wrong;

@@ -12,7 +12,7 @@ import {
 const place = { queueId: 7, lane: "a\xc3\xa4", keySeq: 200 };
 const grant: Grant = {
   ...{ session: 1, consumer: 1, queueId: 9, queue: "dead", lane: "", keySeq: 3, token: 5 },
-  ...{ attempts: 0, deliveries: 1, leaseMs: 1_000, redelivery: "", row: "" },
+  ...{ attempts: 0, deliveries: 1, leaseMs: 1_000, redelivery: "", message: undefined },
 };
 const names = { placeOutside: (at: MessagePlace) => at };
 const message: StoredMessage = {

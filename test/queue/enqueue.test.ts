@@ -30,7 +30,7 @@ describe("O1: Enqueue", () => {
       await story.put("q", "a");
       const grant = only(story.grants);
       expect(grant).toMatchObject({ lane: "", keySeq: 1 });
-      expect(await story.replica.message(grant.row)).toMatchObject({ key: "a", seq: 1 });
+      expect(await story.replica.message(grant)).toMatchObject({ key: "a", seq: 1 });
       await story.put("q", "");
       expect(places(story.grants)).toEqual(ordering === "none" ? ["/2"] : []);
     }
@@ -49,10 +49,10 @@ describe("O1: Enqueue", () => {
       key: "a",
       deadLetter: undefined,
     };
-    const pending = await story.replica.message(grant.row);
+    const pending = await story.replica.message(grant);
     expect(pending).toMatchObject(expected);
     await story.replica.flush();
-    const stored = await story.replica.message(grant.row);
+    const stored = await story.replica.message(grant);
     expect(stored).toMatchObject(expected);
     expect(text(stored!.content)).toBe("body");
   });

@@ -2,11 +2,12 @@
 // leaders that die. What was acked of a key is what was enqueued, in that order, but for what is accounted for elsewhere.
 
 import { expect, test } from "vitest";
-import { defaultOptions, partsOfMessageRow, rowOfMessage } from "../../queue/index.ts";
+import { defaultOptions, partsOfMessageRow } from "../../queue/index.ts";
 import { rowOfMessageId, rulesVersionMax } from "../../queue/index.ts";
 import type { Command, Grant, MessageRef, QueueOptions } from "../../queue/index.ts";
 import { message, nobody, only, payloadOf, Replica, settleCommand } from "./harness.ts";
 import type { Call, Outcome } from "./harness.ts";
+import { logicalRows } from "./logical-rows.ts";
 
 const queues: Readonly<Record<string, Partial<QueueOptions>>> = {
   dead: {},
@@ -180,11 +181,11 @@ class Scene {
     await this.replica.flush();
     const names = new Map(this.machine.listQueues().map(({ id, name }) => [id, name]));
     const deadId = this.machine.queueInfo("dead")?.id ?? 0;
-    for (const { key: row } of await this.replica.image()) {
-      const place = row.startsWith("\x40") ? partsOfMessageRow(row) : undefined;
-      if (place?.queueId !== deadId) continue;
-      const stored = await this.replica.message(rowOfMessage(place));
-      const from = stored?.deadLetter;
+    const image = await this.replica.image();
+    const state = logicalRows(new Map(image.map(({ key, value }) => [key, value])));
+    for (const [place, stored] of state.messages) {
+      if (place.queueId !== deadId) continue;
+      const from = stored.deadLetter;
       const origin = partsOfMessageRow(rowOfMessageId(from?.messageId ?? "") ?? "");
       if (from === undefined || origin === undefined) throw new Error("a letter from nowhere");
       expect(names.get(origin.queueId)).toBe(from.queue);

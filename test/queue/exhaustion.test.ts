@@ -35,7 +35,7 @@ describe("P8: a message that failed for good", () => {
       discarded: 1,
       activeKeys: 0,
     });
-    expect(await story.replica.message(grant.row)).toBeUndefined();
+    expect(await story.replica.message(grant)).toBeUndefined();
   });
 
   test("DEAD_LETTER: moves to the same key of the other queue, with its reason, in the same entry", async () => {
@@ -51,7 +51,7 @@ describe("P8: a message that failed for good", () => {
       attempts: 0,
       deliveries: 1,
     });
-    const moved = (await story.replica.message(letter.row))!;
+    const moved = (await story.replica.message(letter))!;
     expect(text(moved.content)).toBe("the body");
     expect(moved.deadLetter).toMatchObject({
       cause: "exhausted",
@@ -59,13 +59,13 @@ describe("P8: a message that failed for good", () => {
       error: "no",
       queue: "q",
     });
-    expect(rowOfMessageId(moved.deadLetter!.messageId)).toBe(grant.row);
-    expect(partsOfMessageRow(grant.row)).toEqual({ queueId: 1, lane: "a", keySeq: 1 });
-    expect(await story.replica.message(grant.row)).toBeUndefined();
+    const place = partsOfMessageRow(rowOfMessageId(moved.deadLetter!.messageId)!);
+    expect(place).toEqual({ queueId: 1, lane: "a", keySeq: 1 });
+    expect(await story.replica.message(grant)).toBeUndefined();
     expect(story.machine.queueInfo("q")).toMatchObject({ deadLettered: 1, leased: 0 });
     await story.replica.flush();
     const { seq, logIndex, enqueuedAt, key, content, deadLetter } = moved;
-    expect(await story.replica.message(letter.row)).toEqual({
+    expect(await story.replica.message(letter)).toEqual({
       ...{ seq, logIndex, enqueuedAt, key, content, deadLetter },
       ...{ notBefore: 0, expiresAt: 0, priority: 0 },
     });
@@ -85,7 +85,7 @@ describe("P8: a message that failed for good", () => {
       const reader = await story.session("dead");
       const letter = story.grants.find((one) => one.lane === "a")!;
       expect(letter.session).toBe(reader);
-      const moved = await story.replica.message(letter.row);
+      const moved = await story.replica.message(letter);
       expect(text(moved!.content)).toBe("the body");
       const error = { nack: "no", reject: "never", expiry: "the lease expired" }[how];
       const cause = how === "reject" ? "rejected" : "exhausted";
@@ -116,7 +116,7 @@ describe("P8: a message that failed for good", () => {
       parkedKeys: 1,
       deadLettered: 0,
     });
-    expect(await story.replica.message(grant.row)).toBeDefined();
+    expect(await story.replica.message(grant)).toBeDefined();
   });
 
   test("Z2: quotas and limits do not keep a dead letter out", async () => {
@@ -163,7 +163,7 @@ describe("P8: a message that failed for good", () => {
     await story.session("dead");
     for (let left = 3; left > 0; left--) {
       const letter = only(story.grants);
-      bodies.push(text((await story.replica.message(letter.row))!.content));
+      bodies.push(text((await story.replica.message(letter))!.content));
       await story.ack(letter);
     }
     expect(bodies).toEqual(["one", "two", "three"]);

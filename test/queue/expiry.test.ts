@@ -42,7 +42,7 @@ describe("E1: what waits", () => {
       await story.put("q", "a");
       expect(places(story.grants)).toEqual(["a/5"]);
       await story.session("dead");
-      const letter = await story.replica.message(only(story.grants).row);
+      const letter = await story.replica.message(only(story.grants));
       expect(letter?.deadLetter).toMatchObject({ cause: "expired", queue: "q", attempts: 0 });
     });
   }

@@ -2,6 +2,7 @@
 
 import { expect } from "vitest";
 import { openMachine, readDue } from "../../node/open-machine.ts";
+import { logicalRows, type StoredState } from "./logical-rows.ts";
 import {
   decodeEntry,
   EntryWriter,
@@ -9,7 +10,8 @@ import {
   MemoryStore,
   stateRange,
   defaultLimits,
-  decodeMessage,
+  StoredAt,
+  type MessagePlace,
   defaultOptions,
   standardRules,
   violations,
@@ -104,7 +106,10 @@ export class Replica {
     }
     machine.end();
     expect(violations(machine)).toEqual([]);
-    return { answers, effects: machine.takeEffects() };
+    const effects = machine.takeEffects();
+    // Whether it was at hand is this replica's affair.
+    const grants = effects.grants.map((grant) => ({ ...grant, message: undefined }));
+    return { answers, effects: { ...effects, grants } };
   }
 
   private async readAll(missing: () => readonly string[]): Promise<void> {
@@ -145,11 +150,18 @@ export class Replica {
     return image;
   }
 
-  async message(row: string): Promise<StoredMessage | undefined> {
-    const here = this.machine.message(row);
-    if (here !== "not-here") return here;
-    const [value] = await this.store.getMany([row]);
-    return value === undefined ? undefined : decodeMessage(value);
+  /** What the rows of the store say. */
+  async stored(): Promise<StoredState> {
+    const rows = new Map((await this.image()).map(({ key, value }) => [key, value]));
+    return logicalRows(rows, this.rules);
+  }
+
+  /** By its place, as it is given outside. */
+  async message(place: MessagePlace): Promise<StoredMessage | undefined> {
+    const found = this.machine.message(place);
+    if (!(found instanceof StoredAt)) return found;
+    const [value] = await this.store.getMany([found.row]);
+    return found.read(value);
   }
 }
 

@@ -245,7 +245,7 @@ describe("the history of a message", () => {
         if (often) await story.restart();
         await story.pass(2500);
         await story.replica.flush();
-        return { digest: story.machine.digest, image: await story.replica.image() };
+        return { digest: story.machine.digest, state: await story.replica.stored() };
       }),
     );
     expect(ends[0]).toEqual(ends[1]);

@@ -18,7 +18,7 @@ async function filled(keys: string, options: Partial<QueueOptions> = {}): Promis
 
 async function rowsOfMessages(story: Story): Promise<number> {
   await story.replica.flush();
-  return (await story.replica.image()).filter(({ key }) => key.startsWith("\x40")).length;
+  return (await story.replica.stored()).messages.length;
 }
 
 describe("cancel", () => {
@@ -100,7 +100,7 @@ describe("purge", () => {
     expect(story.machine.queueInfo("q")).toMatchObject({
       ...{ ready: 0, parked: 0, parkedKeys: 0, leased: 2, cancelled: 5, activeKeys: 2 },
     });
-    expect(text((await story.replica.message(a!.row))!.content)).toBe("of a");
+    expect(text((await story.replica.message(a!))!.content)).toBe("of a");
     expect(await rowsOfMessages(story)).toBe(2);
     await story.restart();
     expect(await story.call(purge())).toEqual({ kind: "purged", messages: 0, keys: 0 });
@@ -175,7 +175,7 @@ describe("purge", () => {
         if (often) await story.replica.flush();
         await story.put("q", "a");
         await story.restart();
-        return { digest: story.machine.digest, image: await story.replica.image() };
+        return { digest: story.machine.digest, state: await story.replica.stored() };
       }),
     );
     expect(ends[0]).toEqual(ends[1]);

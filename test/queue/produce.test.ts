@@ -138,9 +138,8 @@ describe("dedup_id", () => {
       await story.queue("q", { dedupWindowMs: 5000 });
       for (const dedupId of ["1", "2", "3"]) await story.putWith("q", "a", { dedupId });
       await story.pass(4000);
-      const put = {
-        ...{ kind: "enqueue", queue: "q", message: extraMessage("a", { dedupId: "3" }) },
-      } as const;
+      const three = extraMessage("a", { dedupId: "3" });
+      const put = { kind: "enqueue", queue: "q", message: three } as const;
       const raise = { kind: "raise-version", version: 3 } as const;
       const late = await story.entry(
         [

@@ -34,7 +34,7 @@ describe("whatever is asked, in whatever order", () => {
           await judged.replica.flush();
           await judged.everyMessageIsThere();
           await other.flush();
-          expect(await other.replica.image()).toEqual(await judged.replica.image());
+          expect(await other.replica.stored()).toEqual(await judged.replica.stored());
         }),
         { numRuns },
       );

@@ -265,7 +265,6 @@ describe("O2: streams and consumers", () => {
       keySeq: 1,
       lane: "a",
       deliveries: 1,
-      row: grant.row,
     });
     expect(first!.leaseMs).toBeLessThan(grant.leaseMs);
     expect(await story.ack(first!)).toEqual({ kind: "settled", already: false });

@@ -71,7 +71,7 @@ async function bodies(of: Story, queue: string): Promise<string[]> {
     if (reply.kind !== "received") throw new Error(reply.kind);
     if (reply.grants.length === 0) return found;
     for (const grant of reply.grants) {
-      found.push(text((await of.replica.message(grant.row))!.content));
+      found.push(text((await of.replica.message(grant))!.content));
       await of.ack(grant);
     }
   }
@@ -403,7 +403,7 @@ describe("a subscription that begins in the past", () => {
     const seen: string[] = [];
     while (one.grants.length > 0) {
       const grant = only(one.grants);
-      seen.push(text((await one.replica.message(grant.row))!.content));
+      seen.push(text((await one.replica.message(grant))!.content));
       await one.ack(grant);
       const next = one.grants;
       await settle(one);
@@ -482,7 +482,7 @@ describe("a subscription that begins in the past", () => {
       await of.replica.flush();
     }
     expect(one.machine.digest).toBe(other.machine.digest);
-    expect(await one.replica.image()).toEqual(await other.replica.image());
+    expect(await one.replica.stored()).toEqual(await other.replica.stored());
   });
 
   test("lanes that are not in memory are read", async () => {

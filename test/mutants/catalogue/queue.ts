@@ -240,6 +240,46 @@ export const queueMutants: readonly Mutant[] = [
     replace: `      if (second !== undefined) return undefined;`,
   },
   {
+    name: "messages-forgotten-while-they-are-written",
+    trap: "F6",
+    file: "queue/messages.ts",
+    find: `    return of.fresh?.at(keySeq) ?? of.taken?.at(keySeq);`,
+    replace: `    return of.fresh?.at(keySeq);`,
+  },
+  {
+    name: "run-goes-with-its-first-message",
+    trap: "P8",
+    file: "queue/message-run.ts",
+    find: `    if (live > 1) {`,
+    replace: `    if (live > 64) {`,
+  },
+  {
+    name: "run-of-settled-messages-stays",
+    trap: "P8",
+    file: "queue/messages.ts",
+    find: `    this.rows.delete(runRow(lane.queue.id, lane.name, emptied));`,
+    replace: ``,
+  },
+  {
+    name: "what-comes-back-lies-in-its-old-run",
+    trap: "O5",
+    file: "queue/messages.ts",
+    find: `      of.alone = withValue(of.alone, keySeq);
+    }
+    this.rows.putBack`,
+    replace: `    }
+    this.rows.putBack`,
+  },
+  {
+    name: "runs-are-deleted-with-the-range-before-them",
+    trap: "P8",
+    file: "queue/take-writes.ts",
+    find: `  state.rows.take(writes, writer);
+  state.messages.take(writes, writer);`,
+    replace: `  state.messages.take(writes, writer);
+  state.rows.take(writes, writer);`,
+  },
+  {
     name: "windows-end-with-a-jump",
     trap: "P9",
     file: "queue/due.ts",
@@ -259,6 +299,20 @@ export const queueMutants: readonly Mutant[] = [
     file: "queue/dedup.ts",
     find: `state.version >= leaseClockWindowsSince ?`,
     replace: `state.version >= leaseClockWindowsSince - 1 ?`,
+  },
+  {
+    name: "no-lane-told-at-the-raise",
+    trap: "G5",
+    file: "queue/messages.ts",
+    find: `        this.state.changedLane(lane);`,
+    replace: ``,
+  },
+  {
+    name: "runs-before-the-raise",
+    trap: "G5",
+    file: "queue/messages.ts",
+    find: `    return this.state.version >= runsSince && !isDelayedLane(lane);`,
+    replace: `    return !isDelayedLane(lane);`,
   },
   {
     name: "purge-of-a-key-takes-the-queue",

@@ -1,0 +1,373 @@
+// Where the messages of the lanes lie, and how they get into the store.
+//   MS1. A message that is there lies in one place: fresh, on its way to the store (taken), in a run, or alone in a row of its own.
+//   MS2. It becomes fresh when it comes in. The next batch takes everything fresh, run by run (message-run.ts): of what was settled
+//        before nothing is written (W3).
+//   MS3. What lies alone: whatever was put back at an old place; what is delayed without order, where only a row can tell that a
+//        message is there (delay.ts I1); and all that came in before version 3 of the rules, which rows of lanes do not mention
+//        until that version: a member that has not been upgraded can read them.
+
+import { assert } from "./assert.ts";
+import type { ByteWriter } from "./byte-writer.ts";
+import type { StoredMessage } from "./command.ts";
+import { messageRow, messagesOfLane, runPrefix, runRow, runsOfLane, under } from "./keys.ts";
+import { flightsOf } from "./lanes.ts";
+import { addToRun, messageOfRun, runMax, Runs } from "./message-run.ts";
+import { decodeMessage } from "./message-row.ts";
+import { withValue, type Spans } from "./spans.ts";
+import type { Flight, Lane, Queue, State } from "./state.ts";
+import type { Bytes, Write } from "./store.ts";
+import { isDelayedLane, isWaiting } from "./waiting.ts";
+import { runsSince } from "./version.ts";
+import type { WriteBehind } from "./write-behind.ts";
+
+/** What a fresh message costs besides its content. */
+const messageBytes = 160;
+
+/** Messages of one lane that came one after the other; those that are settled have left holes. */
+class Fresh {
+  /** key_seq of the first place. */
+  first: number;
+  private places: (StoredMessage | undefined)[] = [];
+  /** Places that are in use, and those before which are holes only. */
+  private used = 0;
+  private head = 0;
+  live = 0;
+
+  constructor(first: number) {
+    this.first = first;
+  }
+
+  push(keySeq: number, message: StoredMessage): void {
+    if (this.live === 0) {
+      this.first = keySeq;
+      this.used = 0;
+      this.head = 0;
+    }
+    assert(keySeq === this.first + this.used, "MS2: a message comes in out of order");
+    this.places[this.used++] = message;
+    this.live++;
+  }
+
+  at(keySeq: number): StoredMessage | undefined {
+    const at = keySeq - this.first;
+    return at < this.used ? this.places[at] : undefined;
+  }
+
+  leave(keySeq: number): StoredMessage {
+    const message = this.at(keySeq);
+    assert(message !== undefined, "MS1: a message that is there lies nowhere");
+    this.places[keySeq - this.first] = undefined;
+    this.live--;
+    while (this.head < this.used && this.places[this.head] === undefined) this.head++;
+    if (this.head >= 1024 && this.head * 2 > this.used) {
+      this.places = this.places.slice(this.head, this.used);
+      this.first += this.head;
+      this.used -= this.head;
+      this.head = 0;
+    }
+    return message;
+  }
+
+  *all(): Generator<readonly [keySeq: number, message: StoredMessage]> {
+    for (let at = this.head; at < this.used; at++) {
+      const message = this.places[at];
+      if (message !== undefined) yield [this.first + at, message];
+    }
+  }
+}
+
+/** Of one lane. */
+export class LaneMessages {
+  fresh: Fresh | undefined = undefined;
+  /** In the batch that is being written; in runs already. */
+  taken: Fresh | undefined = undefined;
+  runs: Runs | undefined = undefined;
+  alone: Spans | undefined = undefined;
+  /** Among the lanes that the next batch looks at. */
+  listed = false;
+
+  get isEmpty(): boolean {
+    const { fresh, taken, runs, alone } = this;
+    return fresh === undefined && taken === undefined && runs === undefined && alone === undefined;
+  }
+}
+
+/** Where the store has a message. */
+export class StoredAt {
+  readonly row: Bytes;
+  /** key_seq of the first message of its run; 0: it lies alone. */
+  private readonly first: number;
+  /** Its own, in its lane. */
+  private readonly keySeq: number;
+
+  constructor(row: Bytes, first: number, keySeq: number) {
+    this.row = row;
+    this.first = first;
+    this.keySeq = keySeq;
+  }
+
+  get isRun(): boolean {
+    return this.first > 0;
+  }
+
+  /** `value`: what the store has in that row. undefined: the message is not there any more. */
+  read(value: Uint8Array | undefined): StoredMessage | undefined {
+    if (value === undefined) return undefined;
+    return this.isRun ? messageOfRun(value, this.first, this.keySeq) : decodeMessage(value);
+  }
+}
+
+export class Messages {
+  private readonly state: State;
+  private readonly rows: WriteBehind;
+  private listed: Lane[] = [];
+  private taken: Lane[] | undefined = undefined;
+  private freshBytes = 0;
+  private takenBytes = 0;
+
+  constructor(state: State) {
+    this.state = state;
+    this.rows = state.rows;
+  }
+
+  /** The rules are of version 3 from now on. */
+  beginRuns(): void {
+    for (const queue of this.state.queues.values()) {
+      for (const lane of queue.lanes.values()) {
+        if (lane.messages === 0 || isDelayedLane(lane)) continue;
+        lane.stored = allAlone(lane);
+        this.state.changedLane(lane);
+      }
+    }
+  }
+
+  /** Roughly what waits to be stored, the batch being written included. */
+  get bytes(): number {
+    return this.freshBytes + this.takenBytes;
+  }
+
+  /** The newest message of its lane. */
+  put(lane: Lane, keySeq: number, message: StoredMessage): void {
+    if (!this.canBeInRun(lane)) {
+      this.rows.put(rowAlone(lane, keySeq), message);
+      return;
+    }
+    const of = (lane.stored ??= new LaneMessages());
+    of.fresh ??= new Fresh(keySeq);
+    of.fresh.push(keySeq, message);
+    this.freshBytes += sizeOf(message);
+    if (of.listed) return;
+    of.listed = true;
+    this.listed.push(lane);
+  }
+
+  /** A message that comes back to an old place. */
+  putBack(lane: Lane, keySeq: number, message: StoredMessage): void {
+    if (this.canBeInRun(lane)) {
+      const of = (lane.stored ??= new LaneMessages());
+      of.alone = withValue(of.alone, keySeq);
+    }
+    this.rows.putBack(rowAlone(lane, keySeq), message);
+  }
+
+  /** Another message in the place of one that is there. */
+  replace(lane: Lane, keySeq: number, message: StoredMessage): void {
+    if (this.isAlone(lane, keySeq)) {
+      this.rows.putBack(rowAlone(lane, keySeq), message);
+    } else {
+      this.leave(lane, keySeq);
+      this.putBack(lane, keySeq, message);
+    }
+  }
+
+  /** A message that is there is settled. */
+  leave(lane: Lane, keySeq: number): void {
+    const of = lane.stored;
+    if (this.isAlone(lane, keySeq)) {
+      this.rows.delete(rowAlone(lane, keySeq));
+      of?.alone?.delete(keySeq);
+      if (of?.alone?.size === 0) of.alone = undefined;
+    } else {
+      assert(of !== undefined, "MS1: a message that is there lies nowhere");
+      const { fresh } = of;
+      if (fresh !== undefined && keySeq >= fresh.first) {
+        this.freshBytes -= sizeOf(fresh.leave(keySeq));
+        return;
+      }
+      this.leaveRun(lane, of, keySeq);
+    }
+    if (of?.isEmpty === true) lane.stored = undefined;
+  }
+
+  /** MS3. */
+  private canBeInRun(lane: Lane): boolean {
+    return this.state.version >= runsSince && !isDelayedLane(lane);
+  }
+
+  private isAlone(lane: Lane, keySeq: number): boolean {
+    return !this.canBeInRun(lane) || lane.stored?.alone?.has(keySeq) === true;
+  }
+
+  private leaveRun(lane: Lane, of: LaneMessages, keySeq: number): void {
+    const { runs } = of;
+    assert(runs !== undefined, "MS1: a message that is there lies nowhere");
+    const emptied = runs.leave(keySeq);
+    if (emptied === undefined) return;
+    this.rows.delete(runRow(lane.queue.id, lane.name, emptied));
+    if (runs.count === 0) of.runs = undefined;
+  }
+
+  /** A message that is there, as far as it can be known without the store. In a lane of what is delayed, undefined: it is not. */
+  find(lane: Lane, keySeq: number): StoredMessage | undefined | "not-here" {
+    if (this.isAlone(lane, keySeq)) return this.rows.message(rowAlone(lane, keySeq));
+    const waits = this.atHand(lane, keySeq);
+    if (waits !== undefined) return waits;
+    const at = this.storedAt(lane, keySeq);
+    if (!this.rows.isProvided(at.row)) return "not-here";
+    return at.read(this.rows.providedValue(at.row));
+  }
+
+  /** A message that is there, if it has just come in. */
+  atHand(lane: Lane, keySeq: number): StoredMessage | undefined {
+    const of = lane.stored;
+    if (of === undefined || of.alone?.has(keySeq) === true) return undefined;
+    return of.fresh?.at(keySeq) ?? of.taken?.at(keySeq);
+  }
+
+  /** Where to read a message that is there and "not-here". */
+  storedAt(lane: Lane, keySeq: number): StoredAt {
+    if (this.isAlone(lane, keySeq)) return new StoredAt(rowAlone(lane, keySeq), 0, keySeq);
+    const first = lane.stored?.runs?.firstOf(keySeq);
+    assert(first !== undefined, "MS1: a message that is there lies nowhere");
+    return new StoredAt(runRow(lane.queue.id, lane.name, first), first, keySeq);
+  }
+
+  /** Everything of these lanes goes but what is kept; `name` undefined: they are all lanes of the queue. */
+  leaveAllBut(queue: Queue, name: Bytes | undefined, kept: readonly Flight[]): void {
+    const lane = name === undefined ? undefined : queue.lanes.get(name);
+    const lanes = name === undefined ? queue.lanes.values() : lane === undefined ? [] : [lane];
+    const alone: Bytes[] = [];
+    const runs: Bytes[] = [];
+    const byLane = new Map<Lane, number[]>();
+    for (const flight of kept) {
+      const of = byLane.get(flight.lane);
+      if (of === undefined) byLane.set(flight.lane, [flight.keySeq]);
+      else of.push(flight.keySeq);
+    }
+    for (const each of lanes) this.leaveLane(each, byLane.get(each) ?? [], alone, runs);
+    const { id, messagePrefix } = queue;
+    const ofMessages = name === undefined ? under(messagePrefix) : messagesOfLane(id, name);
+    const ofRuns = name === undefined ? under(runPrefix(id)) : runsOfLane(id, name);
+    this.rows.deleteAllBut(ofMessages, alone.sort());
+    this.rows.deleteAllBut(ofRuns, runs.sort());
+  }
+
+  /** Tells the rows that are kept. */
+  private leaveLane(lane: Lane, kept: readonly number[], alone: Bytes[], runs: Bytes[]): void {
+    const of = lane.stored;
+    const inRuns: number[] = [];
+    const fresh = new Set<number>();
+    let keptAlone: Spans | undefined;
+    for (const keySeq of kept) {
+      if (this.isAlone(lane, keySeq)) {
+        alone.push(rowAlone(lane, keySeq));
+        if (of?.alone !== undefined) keptAlone = withValue(keptAlone, keySeq);
+      } else if (of?.fresh?.at(keySeq) !== undefined) fresh.add(keySeq);
+      else inRuns.push(keySeq);
+    }
+    if (of === undefined) return;
+    for (const [keySeq] of of.fresh?.all() ?? []) {
+      if (!fresh.has(keySeq)) this.leave(lane, keySeq);
+    }
+    for (const first of of.runs?.leaveAllBut(inRuns) ?? [])
+      runs.push(runRow(lane.queue.id, lane.name, first));
+    if (of.runs?.count === 0) of.runs = undefined;
+    of.alone = keptAlone;
+    if (of.isEmpty) lane.stored = undefined;
+  }
+
+  /** The queue goes, with all its rows. */
+  forget(queue: Queue): void {
+    for (const lane of queue.lanes.values()) {
+      for (const [, message] of lane.stored?.fresh?.all() ?? []) this.freshBytes -= sizeOf(message);
+      lane.stored = undefined;
+    }
+  }
+
+  /** Appends everything fresh to a batch, which is out from now on. */
+  take(into: Write[], writer: ByteWriter): void {
+    assert(this.taken === undefined, "W2: the last batch is still being written");
+    const taken: Lane[] = [];
+    for (const lane of this.listed) {
+      const of = lane.stored;
+      const fresh = of?.fresh;
+      if (of === undefined || fresh === undefined) continue;
+      of.listed = false;
+      of.fresh = undefined;
+      if (fresh.live > 0) {
+        of.runs ??= new Runs();
+        writeRuns(lane, fresh, of.runs, into, writer);
+        of.taken = fresh;
+        taken.push(lane);
+      } else if (of.isEmpty) {
+        lane.stored = undefined;
+      }
+    }
+    this.listed = [];
+    this.taken = taken;
+    this.takenBytes = this.freshBytes;
+    this.freshBytes = 0;
+  }
+
+  stored(): void {
+    assert(this.taken !== undefined, "W2: no batch is being written");
+    for (const lane of this.taken) {
+      const of = lane.stored;
+      if (of === undefined) continue;
+      of.taken = undefined;
+      if (of.isEmpty) lane.stored = undefined;
+    }
+    this.taken = undefined;
+    this.takenBytes = 0;
+  }
+}
+
+function writeRuns(lane: Lane, fresh: Fresh, runs: Runs, into: Write[], writer: ByteWriter): void {
+  let first = 0;
+  let last = 0;
+  let count = 0;
+  const end = (): void => {
+    if (count === 0) return;
+    runs.add(first, count);
+    into.push({ kind: "put", key: runRow(lane.queue.id, lane.name, first), value: writer.cut() });
+    count = 0;
+  };
+  for (const [keySeq, message] of fresh.all()) {
+    if (count === runMax.messages || writer.length + message.content.length > runMax.bytes) end();
+    if (count === 0) {
+      first = keySeq;
+      last = keySeq;
+    }
+    addToRun(writer, last, keySeq, message);
+    last = keySeq;
+    count++;
+  }
+  end();
+}
+
+function allAlone(lane: Lane): LaneMessages {
+  const of = new LaneMessages();
+  for (const flight of flightsOf(lane)) of.alone = withValue(of.alone, flight.keySeq);
+  for (let keySeq = lane.cursor; keySeq <= lane.tail; keySeq++) {
+    if (isWaiting(lane, keySeq)) of.alone = withValue(of.alone, keySeq);
+  }
+  return of;
+}
+
+function rowAlone(lane: Lane, keySeq: number): Bytes {
+  return messageRow(lane.queue.messagePrefix, lane.name, keySeq);
+}
+
+function sizeOf(message: StoredMessage): number {
+  return messageBytes + message.content.length;
+}
