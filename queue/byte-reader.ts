@@ -5,12 +5,17 @@ import type { Bytes } from "./store.ts";
 
 export class ByteReader {
   private readonly bytes: Uint8Array;
-  private readonly view: DataView;
+  /** Made when it is needed: most of what is read is read byte by byte. */
+  private made: DataView | undefined = undefined;
   private at = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  private get view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    return (this.made ??= new DataView(buffer, byteOffset, byteLength));
   }
 
   get offset(): number {

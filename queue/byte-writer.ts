@@ -133,6 +133,15 @@ export class ByteWriter {
     return piece;
   }
 
+  /** What was written between two offsets: a view that stays valid and unchanged, if nothing there is patched. */
+  written(from: number, to: number): Uint8Array {
+    return this.bytes.subarray(this.start + from, this.start + to);
+  }
+
+  u32At(offset: number): number {
+    return this.view.getUint32(this.start + offset);
+  }
+
   /** A copy of what was written since the last cut. */
   copy(): Uint8Array {
     return this.bytes.slice(this.start, this.at);

@@ -4,15 +4,7 @@
 
 import { dueKind } from "./agenda.ts";
 import { assert } from "./assert.ts";
-import type {
-  DeadLetter,
-  Enqueued,
-  LogPosition,
-  NewMessage,
-  Refusal,
-  Reply,
-  StoredMessage,
-} from "./command.ts";
+import type { DeadLetter, Enqueued, NewMessage, Refusal, Reply } from "./command.ts";
 import { note } from "./history.ts";
 import { Intake, targetNamed, targetRefusal } from "./intake.ts";
 import { subLaneName } from "./keys.ts";
@@ -22,78 +14,6 @@ import { noQueue, refusal } from "./refusal.ts";
 import { Queue, type State } from "./state.ts";
 import type { Bytes } from "./store.ts";
 import { delayedSubLanes, holdBack } from "./waiting.ts";
-
-/** A message as it will lie in its row; encoded only if it is still there when the next batch is taken. */
-class Waiting implements StoredMessage {
-  readonly seq: number;
-  readonly key: Bytes;
-  readonly content: Uint8Array;
-  readonly deadLetter: DeadLetter | undefined;
-  private readonly entry: LogPosition;
-
-  constructor(
-    entry: LogPosition,
-    seq: number,
-    key: Bytes,
-    content: Uint8Array,
-    deadLetter: DeadLetter | undefined,
-  ) {
-    this.entry = entry;
-    this.seq = seq;
-    this.key = key;
-    this.content = content;
-    this.deadLetter = deadLetter;
-  }
-
-  get logIndex(): number {
-    return this.entry.index;
-  }
-
-  get enqueuedAt(): number {
-    return this.entry.time;
-  }
-
-  get notBefore(): number {
-    return 0;
-  }
-
-  get expiresAt(): number {
-    return 0;
-  }
-
-  get priority(): number {
-    return 0;
-  }
-}
-
-/** One that said more. */
-class WaitingWithTimes extends Waiting {
-  private readonly times: Times;
-
-  constructor(
-    entry: LogPosition,
-    seq: number,
-    key: Bytes,
-    content: Uint8Array,
-    deadLetter: DeadLetter | undefined,
-    times: Times,
-  ) {
-    super(entry, seq, key, content, deadLetter);
-    this.times = times;
-  }
-
-  override get notBefore(): number {
-    return this.times.notBefore;
-  }
-
-  override get expiresAt(): number {
-    return this.times.expiresAt;
-  }
-
-  override get priority(): number {
-    return this.times.priority;
-  }
-}
 
 export function enqueue(state: State, name: string, message: NewMessage): Reply {
   const queue = state.queues.get(name);
@@ -225,17 +145,25 @@ export function append(
   const lane = openLane(state, queue, laneNameFor(queue, key, times));
   const keySeq = extendLane(state, lane, content.length);
   const seq = queue.enqueued;
-  if (times === plainTimes) {
-    state.messages.put(lane, keySeq, new Waiting(entry, seq, key, content, deadLetter));
-  } else {
-    const message = new WaitingWithTimes(entry, seq, key, content, deadLetter, times);
-    state.messages.put(lane, keySeq, message);
+  const { notBefore, expiresAt, priority } = times;
+  state.messages.put(lane, keySeq, {
+    seq,
+    logIndex: entry.index,
+    enqueuedAt: entry.time,
+    key,
+    content,
+    deadLetter,
+    notBefore,
+    expiresAt,
+    priority,
+  });
+  if (times !== plainTimes) {
     const place = { queueId: queue.id, lane: lane.name, keySeq };
-    if (times.expiresAt > 0) {
-      state.agenda.add({ ...place, due: times.expiresAt, kind: dueKind.expiry });
+    if (expiresAt > 0) {
+      state.agenda.add({ ...place, due: expiresAt, kind: dueKind.expiry });
     }
-    if (times.notBefore > 0) {
-      state.agenda.add({ ...place, due: times.notBefore, kind: dueKind.delay });
+    if (notBefore > 0) {
+      state.agenda.add({ ...place, due: notBefore, kind: dueKind.delay });
       holdBack(state, lane, keySeq);
     }
   }

@@ -48,14 +48,14 @@ export function decodeMessage(value: Uint8Array): StoredMessage {
   const key = reader.byteString();
   const mark = reader.u8();
   const deadLetter = readDeadLetter(reader, mark & messageMark.cause);
-  const times =
-    (mark & messageMark.extras) === 0
-      ? noTimes
-      : { notBefore: reader.int(), expiresAt: reader.int(), priority: reader.int() };
-  return { seq, logIndex, enqueuedAt, key, deadLetter, ...times, content: reader.rest() };
+  const hasExtras = (mark & messageMark.extras) !== 0;
+  const notBefore = hasExtras ? reader.int() : 0;
+  const expiresAt = hasExtras ? reader.int() : 0;
+  const priority = hasExtras ? reader.int() : 0;
+  const content = reader.rest();
+  // prettier-ignore
+  return { seq, logIndex, enqueuedAt, key, deadLetter, notBefore, expiresAt, priority, content };
 }
-
-const noTimes = { notBefore: 0, expiresAt: 0, priority: 0 };
 
 function readDeadLetter(reader: ByteReader, mark: number): DeadLetter | undefined {
   if (mark === 0) return undefined;

@@ -9,22 +9,20 @@ import { assert } from "./assert.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { StoredMessage } from "./command.ts";
-import { decodeMessage, encodeMessage } from "./message-row.ts";
+import { decodeMessage } from "./message-row.ts";
 
 /** Where a run ends: whoever wants one message of it reads it whole. */
 export const runMax = { messages: 64, bytes: 16 * 1024 } as const;
 
-/** Adds a message to the run that the writer is at. `after`: key_seq of the one before, its own for the first. */
+/** Adds a message to the run that the writer is at: its length and itself. `after`: key_seq of the one before, its own for the first. */
 export function addToRun(
   writer: ByteWriter,
   after: number,
   keySeq: number,
-  message: StoredMessage,
+  piece: Uint8Array,
 ): void {
   writer.int(keySeq - after);
-  const mark = writer.lengthMark();
-  encodeMessage(writer, message);
-  writer.patchLength(mark);
+  writer.raw(piece);
 }
 
 /** `first`: key_seq of its first message. undefined: it never had this one. */

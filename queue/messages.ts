@@ -11,6 +11,7 @@ import type { ByteWriter } from "./byte-writer.ts";
 import type { StoredMessage } from "./command.ts";
 import { messageRow, messagesOfLane, runPrefix, runRow, runsOfLane, under } from "./keys.ts";
 import { flightsOf } from "./lanes.ts";
+import { MessageArena, type ArenaPlace } from "./message-arena.ts";
 import { addToRun, messageOfRun, runMax, Runs } from "./message-run.ts";
 import { decodeMessage } from "./message-row.ts";
 import { withValue, type Spans } from "./spans.ts";
@@ -20,20 +21,24 @@ import { isDelayedLane, isWaiting } from "./waiting.ts";
 import { runsSince } from "./version.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
-/** What a fresh message costs besides its content. */
-const messageBytes = 160;
+/** What a fresh message costs besides its bytes. */
+const placeBytes = 16;
+/** In place of one that was settled. */
+const hole = -1;
 
 /** Messages of one lane that came one after the other; those that are settled have left holes. */
 class Fresh {
+  readonly arena: MessageArena;
   /** key_seq of the first place. */
   first: number;
-  private places: (StoredMessage | undefined)[] = [];
+  private places: ArenaPlace[] = [];
   /** Places that are in use, and those before which are holes only. */
   private used = 0;
   private head = 0;
   live = 0;
 
-  constructor(first: number) {
+  constructor(arena: MessageArena, first: number) {
+    this.arena = arena;
     this.first = first;
   }
 
@@ -44,35 +49,49 @@ class Fresh {
       this.head = 0;
     }
     assert(keySeq === this.first + this.used, "MS2: a message comes in out of order");
-    this.places[this.used++] = message;
+    this.places[this.used++] = this.arena.add(message);
     this.live++;
   }
 
-  at(keySeq: number): StoredMessage | undefined {
-    const at = keySeq - this.first;
-    return at < this.used ? this.places[at] : undefined;
+  has(keySeq: number): boolean {
+    return this.placeOf(keySeq) !== hole;
   }
 
-  leave(keySeq: number): StoredMessage {
-    const message = this.at(keySeq);
-    assert(message !== undefined, "MS1: a message that is there lies nowhere");
-    this.places[keySeq - this.first] = undefined;
+  at(keySeq: number): StoredMessage | undefined {
+    const place = this.placeOf(keySeq);
+    return place === hole ? undefined : this.arena.message(place);
+  }
+
+  leave(keySeq: number): void {
+    assert(this.has(keySeq), "MS1: a message that is there lies nowhere");
+    this.places[keySeq - this.first] = hole;
     this.live--;
-    while (this.head < this.used && this.places[this.head] === undefined) this.head++;
+    while (this.head < this.used && this.places[this.head] === hole) this.head++;
     if (this.head >= 1024 && this.head * 2 > this.used) {
       this.places = this.places.slice(this.head, this.used);
       this.first += this.head;
       this.used -= this.head;
       this.head = 0;
     }
-    return message;
   }
 
-  *all(): Generator<readonly [keySeq: number, message: StoredMessage]> {
+  /** Those that are there. */
+  keySeqs(): number[] {
+    const all: number[] = [];
     for (let at = this.head; at < this.used; at++) {
-      const message = this.places[at];
-      if (message !== undefined) yield [this.first + at, message];
+      if (this.places[at] !== hole) all.push(this.first + at);
     }
+    return all;
+  }
+
+  /** One that is there, as it will lie in its run. */
+  piece(keySeq: number): Uint8Array {
+    return this.arena.piece(this.placeOf(keySeq));
+  }
+
+  private placeOf(keySeq: number): ArenaPlace {
+    const at = keySeq - this.first;
+    return at >= 0 && at < this.used ? (this.places[at] ?? hole) : hole;
   }
 }
 
@@ -122,7 +141,9 @@ export class Messages {
   private readonly rows: WriteBehind;
   private listed: Lane[] = [];
   private taken: Lane[] | undefined = undefined;
-  private freshBytes = 0;
+  private arena = new MessageArena();
+  /** Places of the arena that are in use, and those of the batch that is being written. */
+  private places = 0;
   private takenBytes = 0;
 
   constructor(state: State) {
@@ -143,7 +164,7 @@ export class Messages {
 
   /** Roughly what waits to be stored, the batch being written included. */
   get bytes(): number {
-    return this.freshBytes + this.takenBytes;
+    return this.arena.bytes + this.places * placeBytes + this.takenBytes;
   }
 
   /** The newest message of its lane. */
@@ -153,9 +174,9 @@ export class Messages {
       return;
     }
     const of = (lane.stored ??= new LaneMessages());
-    of.fresh ??= new Fresh(keySeq);
+    of.fresh ??= new Fresh(this.arena, keySeq);
     of.fresh.push(keySeq, message);
-    this.freshBytes += sizeOf(message);
+    this.places++;
     if (of.listed) return;
     of.listed = true;
     this.listed.push(lane);
@@ -191,7 +212,7 @@ export class Messages {
       assert(of !== undefined, "MS1: a message that is there lies nowhere");
       const { fresh } = of;
       if (fresh !== undefined && keySeq >= fresh.first) {
-        this.freshBytes -= sizeOf(fresh.leave(keySeq));
+        fresh.leave(keySeq);
         return;
       }
       this.leaveRun(lane, of, keySeq);
@@ -272,11 +293,11 @@ export class Messages {
       if (this.isAlone(lane, keySeq)) {
         alone.push(rowAlone(lane, keySeq));
         if (of?.alone !== undefined) keptAlone = withValue(keptAlone, keySeq);
-      } else if (of?.fresh?.at(keySeq) !== undefined) fresh.add(keySeq);
+      } else if (of?.fresh?.has(keySeq) === true) fresh.add(keySeq);
       else inRuns.push(keySeq);
     }
     if (of === undefined) return;
-    for (const [keySeq] of of.fresh?.all() ?? []) {
+    for (const keySeq of of.fresh?.keySeqs() ?? []) {
       if (!fresh.has(keySeq)) this.leave(lane, keySeq);
     }
     for (const first of of.runs?.leaveAllBut(inRuns) ?? [])
@@ -288,10 +309,7 @@ export class Messages {
 
   /** The queue goes, with all its rows. */
   forget(queue: Queue): void {
-    for (const lane of queue.lanes.values()) {
-      for (const [, message] of lane.stored?.fresh?.all() ?? []) this.freshBytes -= sizeOf(message);
-      lane.stored = undefined;
-    }
+    for (const lane of queue.lanes.values()) lane.stored = undefined;
   }
 
   /** Appends everything fresh to a batch, which is out from now on. */
@@ -315,8 +333,9 @@ export class Messages {
     }
     this.listed = [];
     this.taken = taken;
-    this.takenBytes = this.freshBytes;
-    this.freshBytes = 0;
+    this.takenBytes = this.arena.bytes + this.places * placeBytes;
+    this.arena = new MessageArena();
+    this.places = 0;
   }
 
   stored(): void {
@@ -342,13 +361,14 @@ function writeRuns(lane: Lane, fresh: Fresh, runs: Runs, into: Write[], writer: 
     into.push({ kind: "put", key: runRow(lane.queue.id, lane.name, first), value: writer.cut() });
     count = 0;
   };
-  for (const [keySeq, message] of fresh.all()) {
-    if (count === runMax.messages || writer.length + message.content.length > runMax.bytes) end();
+  for (const keySeq of fresh.keySeqs()) {
+    const piece = fresh.piece(keySeq);
+    if (count === runMax.messages || writer.length + piece.length > runMax.bytes) end();
     if (count === 0) {
       first = keySeq;
       last = keySeq;
     }
-    addToRun(writer, last, keySeq, message);
+    addToRun(writer, last, keySeq, piece);
     last = keySeq;
     count++;
   }
@@ -366,8 +386,4 @@ function allAlone(lane: Lane): LaneMessages {
 
 function rowAlone(lane: Lane, keySeq: number): Bytes {
   return messageRow(lane.queue.messagePrefix, lane.name, keySeq);
-}
-
-function sizeOf(message: StoredMessage): number {
-  return messageBytes + message.content.length;
 }

@@ -6,6 +6,7 @@ import { ByteReader } from "../../queue/byte-reader.ts";
 import { ByteWriter } from "../../queue/byte-writer.ts";
 import type { StoredMessage } from "../../queue/index.ts";
 import { family, partsOfMessageRow } from "../../queue/keys.ts";
+import { MessageArena } from "../../queue/message-arena.ts";
 import { addToRun, messageOfRun, messagesOfRun, runMax, Runs } from "../../queue/message-run.ts";
 import { runsSince } from "../../queue/version.ts";
 import { bytes, nobody, only, Replica, Story, text } from "./harness.ts";
@@ -24,10 +25,16 @@ describe("a run", () => {
     fc.assert(
       fc.property(keySeqs, (all) => {
         const writer = new ByteWriter(64);
+        const arena = new MessageArena();
         const first = all[0] ?? 1;
         let before = first;
         for (const keySeq of all) {
-          addToRun(writer, before, keySeq, stored(keySeq, `body ${keySeq}`));
+          addToRun(
+            writer,
+            before,
+            keySeq,
+            arena.piece(arena.add(stored(keySeq, `body ${keySeq}`))),
+          );
           before = keySeq;
         }
         const value = writer.cut();
