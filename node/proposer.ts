@@ -1,13 +1,20 @@
 // Gathers the commands of all clients into log entries: one entry for what arrived in a turn of the event loop.
-//   B1. Commands of one origin keep their order: they are added, proposed and applied in order of arrival.
+//   B1. Commands of one session keep their order: they are added, proposed and applied in order of arrival. Between sessions what
+//       waits takes turns (fair-queue.ts): an acknowledgement does not wait behind all that a busy producer has sent before.
 //   B2. Every command that was added is answered exactly once: by its apply, or with what became of it (R10, H4).
 //   B3. While idle a command waits for nothing but the end of the turn; under load it waits while `entriesInFlightMax`
 //       entries are under way, which makes entries larger instead of more.
 
-import { EntryWriter, type Answer, type Command, type Origin } from "../queue/index.ts";
+import {
+  entryPayload,
+  RecordWriter,
+  type Answer,
+  type Command,
+  type Origin,
+} from "../queue/index.ts";
 import type { EntryId, ProposalRefusal, Proposed } from "../raft/index.ts";
-import { assert } from "./assert.ts";
 import type { Clock } from "./clock.ts";
+import { FairQueue } from "./fair-queue.ts";
 
 /** Why a command has no answer of the state machine. */
 export type Unanswered =
@@ -24,6 +31,15 @@ interface Batch {
   readonly waiting: (Respond | undefined)[];
 }
 
+/** Ready to be proposed. */
+interface Sealed {
+  readonly payload: Uint8Array;
+  readonly waiting: (Respond | undefined)[];
+}
+
+/** Where the commands of one session are cut into pieces. */
+const pieceBytesMax = 4096;
+
 interface ProposerOptions {
   readonly entryBytesMax: number;
   /** Entries appended and not applied before further commands are gathered instead; default 8. */
@@ -33,15 +49,17 @@ interface ProposerOptions {
 }
 
 export class Proposer {
-  readonly #writer: EntryWriter;
+  /** Of the piece that is being gathered: commands of one session. */
+  readonly #writer = new RecordWriter(64 * 1024);
+  #session = 0;
+  #gathered: (Respond | undefined)[] = [];
+  readonly #waiting = new FairQueue<Respond | undefined>();
   readonly #clock: Clock;
   readonly #options: ProposerOptions;
   readonly #propose: (payload: Uint8Array) => Proposed;
   readonly #stamp: () => number;
-  #gathered: (Respond | undefined)[] = [];
-  /** Sealed payloads that wait for room in flight (B3), oldest first. */
-  readonly #sealed: { payload: Uint8Array; waiting: (Respond | undefined)[] }[] = [];
-  #sealedBytes = 0;
+  /** An entry that raft/ would not take yet. */
+  #sealed: Sealed | undefined;
   /** Appended, not yet applied; ascending index. */
   readonly #inFlight: Batch[] = [];
   #scheduled = false;
@@ -60,12 +78,15 @@ export class Proposer {
     this.#options = options;
     this.#stamp = stamp;
     this.#propose = propose;
-    this.#writer = new EntryWriter(64 * 1024);
   }
 
   /** Whether clients should be held back; `whenRoom` tells when not any more. */
   get full(): boolean {
-    return this.#sealedBytes + this.#writer.bytes > this.#options.backlogBytesMax;
+    return this.#bytes > this.#options.backlogBytesMax;
+  }
+
+  get #bytes(): number {
+    return (this.#sealed?.payload.length ?? 0) + this.#waiting.bytes + this.#writer.bytes;
   }
 
   whenRoom(run: () => void): void {
@@ -77,16 +98,13 @@ export class Proposer {
       respond?.(this.#closed);
       return;
     }
-    const before = this.#writer.bytes;
-    try {
-      this.#writer.add(origin, command);
-    } catch (error) {
-      // A defect of the door. Half a command must never reach the log: every node would stop at it, at every start.
-      this.#cutBack(before);
-      throw error;
-    }
+    if (origin.session !== this.#session) this.#cutPiece();
+    this.#session = origin.session;
+    // Throws only for a defect of the door. Half a command must never reach the log: every node would stop at it, at every start.
+    this.#writer.add(origin, command);
     this.#gathered.push(respond);
-    if (this.#writer.bytes >= this.#options.entryBytesMax) this.#seal();
+    const { entryBytesMax } = this.#options;
+    if (this.#writer.bytes >= Math.min(pieceBytesMax, entryBytesMax)) this.#cutPiece();
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.soon(() => {
@@ -95,31 +113,26 @@ export class Proposer {
     });
   }
 
-  #seal(): void {
-    this.#enqueue(this.#writer.finish(this.#stamp()));
-  }
-
-  #enqueue(payload: Uint8Array): void {
-    this.#sealed.push({ payload, waiting: this.#gathered });
-    this.#sealedBytes += payload.length;
+  #cutPiece(): void {
+    if (this.#gathered.length === 0) return;
+    const records = this.#writer.cut();
+    this.#waiting.push({ session: this.#session, records, waiting: this.#gathered });
     this.#gathered = [];
-    this.#writer.reset();
   }
 
-  /** Seals what was gathered in the first `bytes`, without what was written behind them. */
-  #cutBack(bytes: number): void {
-    const payload = this.#writer.finish(this.#stamp());
-    if (this.#gathered.length > 0) this.#enqueue(payload.slice(0, bytes));
+  #seal(): Sealed {
+    const pieces = this.#waiting.take(this.#options.entryBytesMax);
+    const waiting = pieces.flatMap((piece) => piece.waiting);
+    const records = pieces.map((piece) => piece.records);
+    return { payload: entryPayload(this.#stamp(), waiting.length, records), waiting };
   }
 
   #flush(): void {
+    this.#cutPiece();
     while (this.#inFlight.length < this.#options.entriesInFlightMax) {
-      if (this.#sealed.length === 0) {
-        if (this.#gathered.length === 0) break;
-        this.#seal();
-      }
-      const next = this.#sealed.shift();
-      assert(next !== undefined, "something is sealed");
+      if (this.#sealed === undefined && this.#waiting.isEmpty) break;
+      const next = this.#sealed ?? this.#seal();
+      this.#sealed = undefined;
       const leadership = this.#leadership;
       const proposed = this.#propose(next.payload);
       if (leadership !== this.#leadership) {
@@ -129,10 +142,9 @@ export class Proposer {
         break;
       }
       if (proposed.kind === "refused" && isForLater(proposed.reason)) {
-        this.#sealed.unshift(next);
+        this.#sealed = next;
         break;
       }
-      this.#sealedBytes -= next.payload.length;
       if (proposed.kind === "appended")
         this.#inFlight.push({ id: proposed.id, waiting: next.waiting });
       else for (const respond of next.waiting) respond?.({ kind: "not-leader" });
@@ -164,16 +176,14 @@ export class Proposer {
   /** Leadership is lost: what is under way may or may not be applied, by whoever leads next (B2). */
   abandon(): void {
     this.#leadership += 1;
+    this.#cutPiece();
     const inFlight = this.#inFlight.splice(0);
-    const sealed = this.#sealed.splice(0);
-    const gathered = this.#gathered.splice(0);
-    this.#sealedBytes = 0;
-    this.#writer.reset();
+    const waiting = [this.#sealed, ...this.#waiting.drain()];
+    this.#sealed = undefined;
     for (const batch of inFlight)
       for (const respond of batch.waiting) respond?.({ kind: "unknown" });
-    for (const batch of sealed)
-      for (const respond of batch.waiting) respond?.({ kind: "not-leader" });
-    for (const respond of gathered) respond?.({ kind: "not-leader" });
+    for (const one of waiting)
+      for (const respond of one?.waiting ?? []) respond?.({ kind: "not-leader" });
     for (const run of this.#onRoom.splice(0)) run();
   }
 
@@ -183,7 +193,12 @@ export class Proposer {
   }
 
   get idle(): boolean {
-    return this.#inFlight.length === 0 && this.#sealed.length === 0 && this.#gathered.length === 0;
+    return (
+      this.#inFlight.length === 0 &&
+      this.#sealed === undefined &&
+      this.#gathered.length === 0 &&
+      this.#waiting.isEmpty
+    );
   }
 }
 

@@ -147,9 +147,10 @@ export class ByteWriter {
     return this.bytes.slice(this.start, this.at);
   }
 
-  /** Forgets what was written since the last cut. */
-  clear(): void {
-    this.at = this.start;
+  /** Forgets what was written behind the first `length` bytes since the last cut. */
+  rewind(length: number): void {
+    assert(length <= this.length, "nothing is forgotten that was not written");
+    this.at = this.start + length;
   }
 
   private reserve(count: number): void {

@@ -16,8 +16,6 @@ import { NewerRules } from "./version.ts";
 
 const formatVersion = 1;
 const headerBytes = 15;
-const stampAt = 3;
-const countAt = 11;
 
 export interface LogRecord {
   readonly origin: Origin;
@@ -31,52 +29,55 @@ export interface LogEntry {
   readonly records: readonly LogRecord[];
 }
 
-/** Gathers the commands of one log entry. One writer is used again and again. */
-export class EntryWriter {
+/** Records one behind the other, to be put into entries piece by piece. */
+export class RecordWriter {
   private readonly writer: ByteWriter;
-  private readonly group: number;
-  private records = 0;
 
-  constructor(capacityBytes: number, group = 0) {
+  constructor(capacityBytes: number) {
     this.writer = new ByteWriter(capacityBytes);
-    this.group = group;
-    this.reset();
   }
 
-  /** Of the payload as it stands. */
+  /** Written since the last cut. */
   get bytes(): number {
     return this.writer.length;
   }
 
-  get count(): number {
-    return this.records;
-  }
-
+  /** Leaves nothing behind when it throws. */
   add(origin: Origin, command: Command): void {
+    const before = this.writer.length;
     const mark = this.writer.lengthMark();
-    writeCommand(this.writer, origin, command);
+    try {
+      writeCommand(this.writer, origin, command);
+    } catch (error) {
+      this.writer.rewind(before);
+      throw error;
+    }
     this.writer.patchLength(mark);
-    this.records++;
   }
 
-  /** The payload, stamped; the writer is empty again. */
-  finish(stamp: number): Uint8Array {
-    this.writer.patchF64(stampAt, stamp);
-    this.writer.patchU32(countAt, this.records);
-    const payload = this.writer.copy();
-    this.reset();
-    return payload;
+  /** The records since the last cut: a view that stays unchanged. */
+  cut(): Uint8Array {
+    return this.writer.cut();
   }
+}
 
-  reset(): void {
-    this.writer.clear();
-    this.records = 0;
-    this.writer.u8(formatVersion);
-    this.writer.u16(this.group);
-    this.writer.f64(0);
-    this.writer.u32(0);
-    assert(this.writer.length === headerBytes, "the header's length");
-  }
+/** The payload of an entry of `count` records. `stamp`: of the leader, milliseconds since 1970. */
+export function entryPayload(
+  stamp: number,
+  count: number,
+  pieces: readonly Uint8Array[],
+  group = 0,
+): Uint8Array {
+  let bytes = headerBytes;
+  for (const piece of pieces) bytes += piece.length;
+  const writer = new ByteWriter(bytes);
+  writer.u8(formatVersion);
+  writer.u16(group);
+  writer.f64(stamp);
+  writer.u32(count);
+  assert(writer.length === headerBytes, "the header's length");
+  for (const piece of pieces) writer.raw(piece);
+  return writer.cut();
 }
 
 export function decodeEntry(payload: Uint8Array): LogEntry {

@@ -5,7 +5,7 @@ export { Machine, checkpointEvery, leaseClockStepMaxMs, type SessionInfo } from 
 export type { KeyView, MessageState, MessageView, QueueView, StalledQueue } from "./browse.ts";
 export { Loader } from "./loader.ts";
 export type { DueRange } from "./agenda.ts";
-export { EntryWriter, decodeEntry, type LogEntry, type LogRecord } from "./codec.ts";
+export { decodeEntry, entryPayload, RecordWriter, type LogEntry, type LogRecord } from "./codec.ts";
 export { StoredAt } from "./messages.ts";
 export { decodeMeta } from "./meta-row.ts";
 export {

@@ -3,7 +3,6 @@ import { Applier, type ApplierEvents } from "../../node/applier.ts";
 import {
   decodeMeta,
   defaultOptions,
-  EntryWriter,
   Loader,
   loadRange,
   Machine,
@@ -16,6 +15,7 @@ import {
   type Origin,
   type OrderedStore,
 } from "../../queue/index.ts";
+import { EntryWriter } from "../queue/entry-writer.ts";
 import type { Entry } from "../../raft/index.ts";
 import { logicalRows, type StoredState } from "../queue/logical-rows.ts";
 import { randomFrom, rowsOf, VirtualTime } from "./fakes.ts";
@@ -33,7 +33,7 @@ function entryOf(
   commands: readonly (readonly [Origin, Command])[],
   stamp = index * 10,
 ): Entry {
-  const writer = new EntryWriter(1_024);
+  const writer = new EntryWriter();
   for (const [origin, command] of commands) writer.add(origin, command);
   return { index, term: 1, kind: "command", payload: writer.finish(stamp) };
 }

@@ -11,7 +11,8 @@ import {
 import { parseSession } from "../../node/grpc/session-id.ts";
 import { limits } from "../../node/limits.ts";
 import { encodeContent } from "../../proto/frame.ts";
-import { defaultOptions, EntryWriter } from "../../queue/index.ts";
+import { defaultOptions } from "../../queue/index.ts";
+import { EntryWriter } from "../queue/entry-writer.ts";
 
 const content = new Uint8Array(0);
 const message = { keyBytes: "k", content, options: undefined };
@@ -362,7 +363,7 @@ describe("INVALID_ARGUMENT: every field that is wrong is refused by its name", (
 });
 
 describe("what is right passes, up to the last of its bounds", () => {
-  const writer = new EntryWriter(1_024);
+  const writer = new EntryWriter();
   const origin = { session: Number.MAX_SAFE_INTEGER, sequence: Number.MAX_SAFE_INTEGER, floor: 1 };
   const fine: readonly (readonly [string, () => Parameters<EntryWriter["add"]>[1]])[] = [
     [

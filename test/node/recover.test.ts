@@ -8,7 +8,8 @@ import { openNode } from "../../node/open-node.ts";
 import { recover, RecoverError, type Survivor } from "../../node/recover.ts";
 import { encodeRoster, rosterOf } from "../../node/roster.ts";
 import { StateDirectory } from "../../node/state-directory.ts";
-import { defaultOptions, EntryWriter, type Answer, type Command } from "../../queue/index.ts";
+import { defaultOptions, type Answer, type Command } from "../../queue/index.ts";
+import { EntryWriter } from "../queue/entry-writer.ts";
 import { encodeMembership } from "../../raft/index.ts";
 import { configOf, membersOf, randomFrom, silent, VirtualTime } from "./fakes.ts";
 import { SimStores } from "../../testing/disk/sim-stores.ts";
@@ -92,9 +93,8 @@ async function survivor(options: Partial<SimDiskOptions> = {}): Promise<Machine>
     const voters = members.map(({ id }) => id);
     return encodeMembership({ voters, learners: [], context: encodeRoster(rosterOf(members)) });
   });
-  const writer = new EntryWriter(4_096);
+  const writer = new EntryWriter();
   const payloads = [1, 2].map(() => {
-    writer.reset();
     writer.add(nobody, enqueue());
     return writer.finish(1_700_000_100_000);
   });

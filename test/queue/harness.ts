@@ -5,7 +5,6 @@ import { openMachine, readDue } from "../../node/open-machine.ts";
 import { logicalRows, type StoredState } from "./logical-rows.ts";
 import {
   decodeEntry,
-  EntryWriter,
   Machine,
   MemoryStore,
   stateRange,
@@ -31,6 +30,7 @@ import {
   type Settlement,
   type StoredMessage,
 } from "../../queue/index.ts";
+import { EntryWriter } from "./entry-writer.ts";
 
 export const nobody: Origin = { session: 0, sequence: 0, floor: 0 };
 
@@ -42,7 +42,7 @@ export interface Outcome {
 }
 
 export function payloadOf(calls: readonly Call[], stamp: number): Uint8Array {
-  const writer = new EntryWriter(64);
+  const writer = new EntryWriter();
   for (const [origin, command] of calls) writer.add(origin, command);
   return writer.finish(stamp);
 }

@@ -9,7 +9,8 @@ import {
   rulesVersionMax,
   standardRules,
 } from "../../queue/index.ts";
-import { defaultLimits, EntryWriter, Loader, metaRow, type Rules } from "../../queue/index.ts";
+import { EntryWriter } from "./entry-writer.ts";
+import { defaultLimits, Loader, metaRow, type Rules } from "../../queue/index.ts";
 import { message, nobody, payloadOf, Replica, Story, type Call } from "./harness.ts";
 import { History } from "./history/history.ts";
 import { moves } from "./history/steps.ts";
@@ -117,7 +118,7 @@ describe("a release stops at what it does not know, and says who wrote it", () =
   });
 
   test("a kind of command, and a format of entries", () => {
-    const writer = new EntryWriter(64);
+    const writer = new EntryWriter();
     writer.add(nobody, { kind: "tick" });
     const entry = writer.finish(1);
     const kindAt = entry.length - 4;

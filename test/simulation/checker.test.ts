@@ -2,7 +2,8 @@
 // history, of a real world without faults, is changed in one place each.
 
 import { beforeAll, describe, expect, test } from "vitest";
-import { EntryWriter, decodeEntry } from "../../queue/index.ts";
+import { decodeEntry } from "../../queue/index.ts";
+import { EntryWriter } from "../queue/entry-writer.ts";
 import { check, type Evidence } from "./checker.ts";
 import { calm } from "../../testing/network.ts";
 import { withoutReality } from "./poison.ts";
@@ -121,7 +122,7 @@ describe("the log decides", () => {
       const entry = log[at];
       if (entry === undefined) throw new Error("no enqueue in the log");
       const { time, records } = decodeEntry(entry.payload);
-      const writer = new EntryWriter(1_024);
+      const writer = new EntryWriter();
       for (const { origin, command } of records)
         if (command.kind !== "enqueue") writer.add(origin, command);
       log[at] = { ...entry, payload: Buffer.from(writer.finish(time)) };

@@ -107,9 +107,9 @@ export const nodeMutants: readonly Mutant[] = [
     trap: "H3",
     file: "node/proposer.ts",
     find: `      for (const respond of batch.waiting) respond?.({ kind: "unknown" });
-    for (const batch of sealed)`,
+    for (const one of waiting)`,
     replace: `      for (const respond of batch.waiting) respond?.({ kind: "not-leader" });
-    for (const batch of sealed)`,
+    for (const one of waiting)`,
   },
   {
     name: "calls-forgotten-on-step-down",
@@ -125,6 +125,20 @@ export const nodeMutants: readonly Mutant[] = [
     file: "node/proposer.ts",
     find: `    if (batch?.id.index !== id.index || batch.id.term !== id.term) return undefined;`,
     replace: `    if (batch?.id.index !== id.index) return undefined;`,
+  },
+  {
+    name: "nobody-takes-turns",
+    trap: "B1",
+    file: "node/fair-queue.ts",
+    find: `turn < quantumBytes &&`,
+    replace: `turn < Infinity &&`,
+  },
+  {
+    name: "turns-mix-a-session-up",
+    trap: "B1",
+    file: "node/proposer.ts",
+    find: `    if (origin.session !== this.#session) this.#cutPiece();`,
+    replace: ``,
   },
   {
     name: "answered-twice",
