@@ -183,7 +183,8 @@ class GrpcChannel implements Channel {
   }
 }
 
-function failureOf(error: ServiceError): Failure {
+/** What gRPC says of a call that failed. */
+export function failureOf(error: ServiceError): Failure {
   const message = error.details === "" ? error.message : error.details;
   // gRPC says this in words only; another wording in a later version makes an outcome UNKNOWN, never wrong.
   const neverSent =

@@ -1,9 +1,10 @@
 // The parts of the client that only decide: who is asked next, what is sent next, what is tried again.
 
+import { Metadata } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Call, Outbox } from "../../client/calls.ts";
-import type { Failure } from "../../client/channel.ts";
+import { failureOf, type Failure } from "../../client/channel.ts";
 import { QueueError } from "../../client/errors.ts";
 import { LeaderFinder } from "../../client/leader.ts";
 import { checkSettings } from "../../client/options.ts";
@@ -189,6 +190,23 @@ describe("retry", () => {
     ["something that is not raftq", failure(12), "fatal"],
   ])("%s", (_, what, verdict) => {
     expect(verdictOf(what)).toBe(verdict);
+  });
+
+  test.each([
+    ["No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1", true],
+    ["Deadline exceeded after 3.000s,Waiting for LB pick", true],
+    ["Deadline exceeded after 3.000s,name resolution: 0.002s,Waiting for LB pick", true],
+    ["Deadline exceeded after 3.000s,LB pick: 0.001s,remote_addr=127.0.0.1:7400", false],
+    ["Deadline exceeded after 3.000s,LB pick: 0.001s", false],
+    // The one that waits now was sent to nobody; those before it may have been.
+    ["Deadline exceeded after 3.000s,previous attempts: 1,Waiting for LB pick", false],
+    ["Deadline exceeded", false],
+    ["Connection dropped", false],
+  ])("whether a call was ever sent, by what gRPC says (H3): %s", (details, neverSent) => {
+    const error = Object.assign(new Error(`4 DEADLINE_EXCEEDED: ${details}`), { code: 4, details });
+    expect(failureOf({ ...error, metadata: new Metadata() })).toMatchObject({
+      ...{ message: details, neverSent },
+    });
   });
 
   test("only what was refused before the log, or never sent, is NOT_APPLIED (H3)", () => {
