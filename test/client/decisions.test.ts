@@ -1,6 +1,6 @@
 // The parts of the client that only decide: who is asked next, what is sent next, what is tried again.
 
-import { Metadata } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Call, Outbox } from "../../client/calls.ts";
@@ -203,10 +203,9 @@ describe("retry", () => {
     ["Deadline exceeded", false],
     ["Connection dropped", false],
   ])("whether a call was ever sent, by what gRPC says (H3): %s", (details, neverSent) => {
-    const error = Object.assign(new Error(`4 DEADLINE_EXCEEDED: ${details}`), { code: 4, details });
-    expect(failureOf({ ...error, metadata: new Metadata() })).toMatchObject({
-      ...{ message: details, neverSent },
-    });
+    const said = { code: status.DEADLINE_EXCEEDED, details, metadata: new Metadata() };
+    const error = Object.assign(new Error(`4 DEADLINE_EXCEEDED: ${details}`), said);
+    expect(failureOf(error)).toMatchObject({ message: details, neverSent });
   });
 
   test("only what was refused before the log, or never sent, is NOT_APPLIED (H3)", () => {
