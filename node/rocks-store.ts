@@ -33,6 +33,9 @@ export interface RocksStoreOptions {
 /** Rows of the first page of a range, and of any page. The binding's own default of 8 is four times slower than 512. */
 const pageRowsFirst = 64;
 const pageRowsMax = 512;
+/** Longest slice of the event loop that filling a batch takes at once, and the rows between two looks at the clock. */
+const sliceMs = 4;
+const writesPerLook = 64;
 /** What a page should hold at most. Unit: bytes. */
 const pageBytes = 1024 * 1024;
 
@@ -156,7 +159,7 @@ export class RocksStore implements OrderedStore {
     if (writes.length === 0) return;
     try {
       const batch = this.database.write({ capacity: writes.length, autoDestroy: true });
-      for (const write of writes) addTo(batch, write);
+      await addAll(batch, writes);
       await batch.flush();
     } catch (error) {
       this.failure = explainFailure(
@@ -218,6 +221,20 @@ async function getMany(
     return (await values).map((value) => value ?? undefined);
   } catch (error) {
     throw explainFailure(`${directory}: a read failed`, error);
+  }
+}
+
+/** In slices: some 5 us for each row, and a batch may have a hundred thousand. Nobody sees it before it is flushed. */
+async function addAll(
+  batch: ReturnType<RocksDB["write"]>,
+  writes: readonly Write[],
+): Promise<void> {
+  let end = performance.now() + sliceMs;
+  for (const [at, write] of writes.entries()) {
+    addTo(batch, write);
+    if (at % writesPerLook !== 0 || performance.now() < end) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    end = performance.now() + sliceMs;
   }
 }
 

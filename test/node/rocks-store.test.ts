@@ -107,6 +107,32 @@ describe("what RocksStore promises about durability", () => {
   });
 });
 
+test("a large batch is filled in slices, and is one batch all the same: in order, whole, behind those before it", async () => {
+  const store = await RocksStore.open(await freshDirectory());
+  let filled = 0;
+  const count = 50_000;
+  const batch = (value: string) =>
+    Array.from({ length: count }, (_, at) => ({
+      kind: "put" as const,
+      key: `k${at}`,
+      get value() {
+        filled += 1;
+        return Buffer.from(value);
+      },
+    }));
+  const first = store.write(batch("1"));
+  const second = store.write([...batch("2"), put("last", "2")]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(filled).toBeLessThan(count);
+  expect(await text(store, "k0")).toBeUndefined();
+  await first;
+  expect(await text(store, `k${count - 1}`)).toBe("1");
+  expect(await text(store, "last")).toBeUndefined();
+  await second;
+  expect([await text(store, "k0"), await text(store, "last")]).toEqual(["2", "2"]);
+  await store.close();
+});
+
 describe("opening and closing", () => {
   test("a directory has one owner: the second to open it is told so, in this process and in another", async () => {
     const directory = await freshDirectory();
