@@ -118,14 +118,6 @@ export class ByteWriter {
     this.view.setUint32(this.start + mark - 4, this.length - mark);
   }
 
-  patchU32(offset: number, value: number): void {
-    this.view.setUint32(this.start + offset, value);
-  }
-
-  patchF64(offset: number, value: number): void {
-    this.view.setFloat64(this.start + offset, value);
-  }
-
   /** What was written since the last cut: a view that stays valid and unchanged. */
   cut(): Uint8Array {
     const piece = this.bytes.subarray(this.start, this.at);
@@ -140,11 +132,6 @@ export class ByteWriter {
 
   u32At(offset: number): number {
     return this.view.getUint32(this.start + offset);
-  }
-
-  /** A copy of what was written since the last cut. */
-  copy(): Uint8Array {
-    return this.bytes.slice(this.start, this.at);
   }
 
   /** Forgets what was written behind the first `length` bytes since the last cut. */
