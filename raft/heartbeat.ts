@@ -14,14 +14,15 @@ export function broadcastHeartbeat(core: Core, leader: Leader): void {
 }
 
 /**
- * Tells followers that wait for nothing else how far the log is committed; the others learn it from the next append, or at
- * the next tick. A heartbeat without a round is the cheapest message there is: the receiver looks up nothing in its log and
- * does not answer, where an empty append would be answered after the disk.
+ * At each tick: tells followers how far the log is committed that have not learnt it from an append since the last one. Nobody
+ * waits for a follower to know it, so under load no message is spent on that alone. A heartbeat without a round is the cheapest
+ * message there is: the receiver looks up nothing in its log and does not answer, where an empty append would be answered after
+ * the disk.
  */
-export function tellCommit(core: Core, leader: Leader, busyToo: boolean): void {
+export function tellCommit(core: Core, leader: Leader): void {
   for (const peer of leader.peers.values()) {
     if (peer.toldCommit >= Math.min(core.commit, peer.match)) continue;
-    if (busyToo ? peer.mode.kind !== "snapshot" : peer.isIdle) sendHeartbeat(core, peer, 0);
+    if (peer.mode.kind !== "snapshot") sendHeartbeat(core, peer, 0);
   }
 }
 

@@ -60,7 +60,7 @@ export function tickLeader(core: Core, leader: Leader): void {
     broadcastHeartbeat(core, leader);
     joinRound(core, leader);
   } else {
-    tellCommit(core, leader, true);
+    tellCommit(core, leader);
   }
 }
 

@@ -110,10 +110,6 @@ export class Progress {
     }
   }
 
-  get isIdle(): boolean {
-    return this.mode.kind === "replicate" && this.mode.appends.length === 0;
-  }
-
   /** An append through `last` leaves, of a log that ends at `logLast`. */
   sent(last: number, bytes: number, tick: number, logLast: number): void {
     const { mode } = this;

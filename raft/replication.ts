@@ -7,7 +7,6 @@
 import { handOutCommitted } from "./apply.ts";
 import type { Core } from "./core.ts";
 import { appendEntry } from "./follower.ts";
-import { tellCommit } from "./heartbeat.ts";
 import { bytesOf, isSlice } from "./log.ts";
 import type { AppendReply } from "./message.ts";
 import type { Progress } from "./progress.ts";
@@ -162,9 +161,8 @@ function onAccepted(core: Core, leader: Leader, peer: Progress, match: number): 
     case "replicate":
       break;
   }
-  const committed = advanceCommit(core, leader);
+  advanceCommit(core, leader);
   replicate(core, peer);
-  if (committed || peer.isIdle) tellCommit(core, leader, false);
 }
 
 function onRefused(core: Core, peer: Progress, previous: EntryId, conflict: EntryId): void {
@@ -180,12 +178,11 @@ function onRefused(core: Core, peer: Progress, previous: EntryId, conflict: Entr
   replicate(core, peer);
 }
 
-/** True when the commit index moved. */
-function advanceCommit(core: Core, leader: Leader): boolean {
+function advanceCommit(core: Core, leader: Leader): void {
   const { voters } = core.memberships.current;
   const reached = reachedByQuorum(voters, leader.matches);
-  if (reached <= core.commit) return false;
-  if (core.log.termAt(reached) !== core.term) return false;
+  if (reached <= core.commit) return;
+  if (core.log.termAt(reached) !== core.term) return;
   for (let at = Math.max(core.commit + 1, leader.firstIndex); at <= reached; at += 1) {
     const entry = core.log.entryAt(at);
     if (entry !== undefined) leader.uncommittedBytes -= bytesOf(entry);
@@ -193,10 +190,9 @@ function advanceCommit(core: Core, leader: Leader): boolean {
   core.advanceCommit(reached);
   handOutCommitted(core);
   startReadRound(core, leader);
-  return true;
 }
 
 /** The own disk has confirmed more (RE2). */
 export function onOwnProgress(core: Core, leader: Leader): void {
-  if (advanceCommit(core, leader)) tellCommit(core, leader, false);
+  advanceCommit(core, leader);
 }

@@ -135,7 +135,7 @@ export const raftMutants: readonly Mutant[] = [
     name: "old-term-committed-by-counting",
     trap: "B1",
     file: "raft/replication.ts",
-    find: `  if (core.log.termAt(reached) !== core.term) return false;
+    find: `  if (core.log.termAt(reached) !== core.term) return;
 `,
     replace: "",
   },
