@@ -33,6 +33,12 @@ const stopMsMax = 10_000;
 const logTailLinesMax = 12;
 const logFileBytesMax = 16 * 1024 * 1024;
 
+/**
+ * glibc gives each thread that allocates an arena of its own, and what was free in one is of no use to the others: with two of
+ * them a node under load keeps a fifth less memory (docs/performance.md). Read by glibc once, when a process starts.
+ */
+const fewArenas = { MALLOC_ARENA_MAX: "2" } as const;
+
 /** The built binary, whether this file runs from the sources (tests) or from dist/. */
 const binary = fileURLToPath(
   new URL(
@@ -288,7 +294,7 @@ export class LocalCluster {
     const child = spawn(process.execPath, [binary, "server", "--exit-with-stdin", ...flags], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
-      env: { ...process.env, ...this.#options.environment },
+      env: { ...fewArenas, ...process.env, ...this.#options.environment },
     });
     node.child = child;
     node.expectedToEnd = false;
