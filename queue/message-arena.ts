@@ -40,10 +40,18 @@ export class MessageArena {
 
   /** Its length and what follows. */
   piece(place: ArenaPlace): Uint8Array {
+    const offset = place % chunkBytes;
+    return this.chunkOf(place).written(offset, offset + this.pieceBytes(place));
+  }
+
+  pieceBytes(place: ArenaPlace): number {
+    return 4 + this.chunkOf(place).u32At(place % chunkBytes);
+  }
+
+  private chunkOf(place: ArenaPlace): ByteWriter {
     const chunk = this.chunks[Math.floor(place / chunkBytes)];
     if (chunk === undefined) throw new RangeError("no place of this arena");
-    const offset = place % chunkBytes;
-    return chunk.written(offset, offset + 4 + chunk.u32At(offset));
+    return chunk;
   }
 
   private chunkFor(bytes: number): ByteWriter {

@@ -26,6 +26,14 @@ const placeBytes = 16;
 /** In place of one that was settled. */
 const hole = -1;
 
+/** What goes into one run. */
+interface Cut {
+  readonly arena: MessageArena;
+  readonly keySeqs: number[];
+  /** Of each of them. */
+  readonly places: ArenaPlace[];
+}
+
 /** Messages of one lane that came one after the other; those that are settled have left holes. */
 class Fresh {
   readonly arena: MessageArena;
@@ -84,9 +92,25 @@ class Fresh {
     return all;
   }
 
-  /** One that is there, as it will lie in its run. */
-  piece(keySeq: number): Uint8Array {
-    return this.arena.piece(this.placeOf(keySeq));
+  /** Those that are there, cut into runs. */
+  *runs(): Generator<Cut> {
+    const { arena } = this;
+    let cut: Cut = { arena, keySeqs: [], places: [] };
+    let bytes = 0;
+    for (let at = this.head; at < this.used; at++) {
+      const place = this.places[at] ?? hole;
+      if (place === hole) continue;
+      const length = arena.pieceBytes(place);
+      if (cut.places.length === runMax.messages || bytes + length > runMax.bytes) {
+        if (bytes > 0) yield cut;
+        cut = { arena, keySeqs: [], places: [] };
+        bytes = 0;
+      }
+      cut.keySeqs.push(this.first + at);
+      cut.places.push(place);
+      bytes += length;
+    }
+    if (bytes > 0) yield cut;
   }
 
   private placeOf(keySeq: number): ArenaPlace {
@@ -352,27 +376,38 @@ export class Messages {
 }
 
 function writeRuns(lane: Lane, fresh: Fresh, runs: Runs, into: Write[], writer: ByteWriter): void {
-  let first = 0;
-  let last = 0;
-  let count = 0;
-  const end = (): void => {
-    if (count === 0) return;
-    runs.add(first, count);
-    into.push({ kind: "put", key: runRow(lane.queue.id, lane.name, first), value: writer.cut() });
-    count = 0;
-  };
-  for (const keySeq of fresh.keySeqs()) {
-    const piece = fresh.piece(keySeq);
-    if (count === runMax.messages || writer.length + piece.length > runMax.bytes) end();
-    if (count === 0) {
-      first = keySeq;
+  for (const cut of fresh.runs()) {
+    const first = cut.keySeqs[0] ?? 0;
+    runs.add(first, cut.keySeqs.length);
+    into.push(new RunPut(runRow(lane.queue.id, lane.name, first), cut, writer));
+  }
+}
+
+/**
+ * A run that is put into the store. Its bytes are gathered when the store asks for them, a few runs in each turn of the event
+ * loop: nothing of a batch changes after it was taken, and all its runs at once are some hundred thousand messages.
+ */
+class RunPut {
+  readonly kind = "put";
+  readonly key: Bytes;
+  private readonly cut: Cut;
+  private readonly writer: ByteWriter;
+
+  constructor(key: Bytes, cut: Cut, writer: ByteWriter) {
+    this.key = key;
+    this.cut = cut;
+    this.writer = writer;
+  }
+
+  get value(): Uint8Array {
+    const { arena, keySeqs, places } = this.cut;
+    let last = keySeqs[0] ?? 0;
+    for (const [at, keySeq] of keySeqs.entries()) {
+      addToRun(this.writer, last, keySeq, arena.piece(places[at] ?? hole));
       last = keySeq;
     }
-    addToRun(writer, last, keySeq, piece);
-    last = keySeq;
-    count++;
+    return this.writer.cut();
   }
-  end();
 }
 
 function allAlone(lane: Lane): LaneMessages {
