@@ -33,11 +33,11 @@ export interface RocksStoreOptions {
 /** Rows of the first page of a range, and of any page. The binding's own default of 8 is four times slower than 512. */
 const pageRowsFirst = 64;
 const pageRowsMax = 512;
+/** What a page should hold at most. Unit: bytes. */
+const pageBytes = 1024 * 1024;
 /** Longest slice of the event loop that filling a batch takes at once, and the rows between two looks at the clock. */
 const sliceMs = 4;
 const writesPerLook = 64;
-/** What a page should hold at most. Unit: bytes. */
-const pageBytes = 1024 * 1024;
 
 function keyBytes(key: Bytes): Buffer {
   // The binding takes an empty key for "no bound", and the key layout has none.

@@ -53,7 +53,6 @@ export function decodeMessage(value: Uint8Array): StoredMessage {
   const expiresAt = hasExtras ? reader.int() : 0;
   const priority = hasExtras ? reader.int() : 0;
   const content = reader.rest();
-  // prettier-ignore
   return { seq, logIndex, enqueuedAt, key, deadLetter, notBefore, expiresAt, priority, content };
 }
 
