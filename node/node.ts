@@ -56,6 +56,8 @@ export interface LeaderAddress {
 
 /** Entries under way before further commands are gathered into larger ones (proposer.ts B3). */
 const entriesInFlightMax = 8;
+/** Less than this waits for the end of an entry that is under way, and for what comes until then (proposer.ts B4). */
+const sharedEntryBytes = 32 * 1024;
 const proposerBacklogBytesMax = 16 * 1024 * 1024;
 
 export class Node {
@@ -109,6 +111,7 @@ export class Node {
       {
         entryBytesMax: config.entryBytesMax,
         entriesInFlightMax,
+        sharedEntryBytes,
         backlogBytesMax: proposerBacklogBytesMax,
       },
       () => this.#leadership.stamp(),

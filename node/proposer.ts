@@ -4,6 +4,8 @@
 //   B2. Every command that was added is answered exactly once: by its apply, or with what became of it (R10, H4).
 //   B3. While idle a command waits for nothing but the end of the turn; under load it waits while `entriesInFlightMax`
 //       entries are under way, which makes entries larger instead of more.
+//   B4. Commands that would be a small entry wait while any other is under way: what comes meanwhile shares an entry with them,
+//       which every node has to write, sync and send. An entry of one command costs as much as one of fifty.
 
 import {
   entryPayload,
@@ -44,6 +46,8 @@ interface ProposerOptions {
   readonly entryBytesMax: number;
   /** Entries appended and not applied before further commands are gathered instead; default 8. */
   readonly entriesInFlightMax: number;
+  /** B4: bytes gathered before they become an entry although others are under way; 0: any are enough. Default 32 KiB. */
+  readonly sharedEntryBytes: number;
   /** Bytes gathered before clients are held back. */
   readonly backlogBytesMax: number;
 }
@@ -127,10 +131,17 @@ export class Proposer {
     return { payload: entryPayload(this.#stamp(), waiting.length, records), waiting };
   }
 
+  /** B4. */
+  get #isWorthWaiting(): boolean {
+    const { entryBytesMax, sharedEntryBytes } = this.#options;
+    const isSmall = this.#waiting.bytes < Math.min(sharedEntryBytes, entryBytesMax);
+    return isSmall && this.#inFlight.length > 0;
+  }
+
   #flush(): void {
     this.#cutPiece();
     while (this.#inFlight.length < this.#options.entriesInFlightMax) {
-      if (this.#sealed === undefined && this.#waiting.isEmpty) break;
+      if (this.#sealed === undefined && (this.#waiting.isEmpty || this.#isWorthWaiting)) break;
       const next = this.#sealed ?? this.#seal();
       this.#sealed = undefined;
       const leadership = this.#leadership;

@@ -16,7 +16,12 @@ function answer(index: number): Answer {
 
 /** A proposer before a log that commits when the test says so. */
 function world(
-  options: { entryBytesMax?: number; entriesInFlightMax?: number; backlogBytesMax?: number } = {},
+  options: {
+    entryBytesMax?: number;
+    entriesInFlightMax?: number;
+    sharedEntryBytes?: number;
+    backlogBytesMax?: number;
+  } = {},
 ) {
   const time = new VirtualTime();
   const log: { id: EntryId; payload: Uint8Array }[] = [];
@@ -24,7 +29,10 @@ function world(
   const state = { refuse: undefined as ProposalRefusal | undefined, stamp: 100 };
   const proposer = new Proposer(
     time.clock(),
-    { entryBytesMax: 4_096, entriesInFlightMax: 8, backlogBytesMax: 64 * 1024, ...options },
+    {
+      ...{ entryBytesMax: 4_096, entriesInFlightMax: 8, sharedEntryBytes: 0 },
+      ...{ backlogBytesMax: 64 * 1024, ...options },
+    },
     () => state.stamp++,
     (payload): Proposed => {
       if (state.refuse !== undefined) return { kind: "refused", reason: state.refuse };
@@ -83,6 +91,41 @@ describe("B3: gathering", () => {
     proposer.applied(1);
     expect(log).toHaveLength(3);
     expect(decodeEntry(log[2]!.payload).records).toHaveLength(4);
+  });
+});
+
+describe("B4: small entries are shared", () => {
+  test("while an entry is under way what comes waits for its end, and is one entry", async () => {
+    const { time, log, add, answerAll, proposer } = world({ sharedEntryBytes: 1_024 });
+    add(1);
+    await time.idle();
+    expect(log).toHaveLength(1);
+    for (let i = 2; i <= 6; i += 1) {
+      add(i);
+      await time.idle();
+    }
+    expect(log).toHaveLength(1);
+    answerAll(1);
+    proposer.applied(1);
+    expect(log).toHaveLength(2);
+    expect(decodeEntry(log[1]!.payload).records).toHaveLength(5);
+  });
+
+  test("as much as an entry is worth does not wait", async () => {
+    const { time, log, add } = world({ sharedEntryBytes: 100 });
+    for (let i = 1; i <= 100; i += 1) {
+      add(i);
+      await time.idle();
+    }
+    expect(log.length).toBeGreaterThan(5);
+    for (const { payload } of log.slice(1)) expect(payload.length).toBeGreaterThanOrEqual(100);
+  });
+
+  test("nor does what fills an entry, however small those may be", async () => {
+    const { time, log, add } = world({ sharedEntryBytes: 1_024, entryBytesMax: 64 });
+    for (let i = 1; i <= 50; i += 1) add(i);
+    await time.idle();
+    expect(log.length).toBeGreaterThan(5);
   });
 });
 
@@ -184,7 +227,7 @@ describe("B2, R10, H4: every command is answered exactly once", () => {
     const answers: (Answer | Unanswered)[] = [];
     const proposer: Proposer = new Proposer(
       time.clock(),
-      { entryBytesMax: 4_096, entriesInFlightMax: 8, backlogBytesMax: 4_096 },
+      { entryBytesMax: 4_096, entriesInFlightMax: 8, sharedEntryBytes: 0, backlogBytesMax: 4_096 },
       () => 1,
       () => {
         proposer.abandon();
