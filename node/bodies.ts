@@ -34,15 +34,11 @@ export class Bodies {
 
   /** Without a disk, if all of them are in memory. */
   inMemory(grants: readonly Grant[]): LoadedDelivery[] | undefined {
-    const { machine, store } = this.#state();
+    const { machine } = this.#state();
     const loaded: LoadedDelivery[] = [];
     for (const grant of grants) {
-      let message = grant.message ?? machine.message(grant);
-      if (message instanceof StoredAt) {
-        const run = this.#runs.get(store, message.row);
-        if (run === undefined) return undefined;
-        message = message.read(run);
-      }
+      const message = grant.message ?? this.#atHand(machine.message(grant));
+      if (message instanceof StoredAt) return undefined;
       loaded.push({ grant, message });
     }
     return loaded;
@@ -57,29 +53,31 @@ export class Bodies {
   /** undefined: there is none at this place (any more). Rejects as `load`. */
   async messages(places: readonly MessagePlace[]): Promise<(StoredMessage | undefined)[]> {
     const { machine, store } = this.#state();
-    const found = places.map((place) => machine.message(place));
-    const values = new Map<Bytes, Uint8Array | undefined>();
-    for (const at of found) {
-      if (at instanceof StoredAt) values.set(at.row, this.#runs.get(store, at.row));
-    }
+    // Now: what is at hand may not be so after the reading.
+    const found = places.map((place) => this.#atHand(machine.message(place)));
+    const rows = new Set<Bytes>();
+    for (const at of found) if (at instanceof StoredAt) rows.add(at.row);
     return this.#reading(store, async () => {
-      await this.#read(store, values);
+      const values = rows.size === 0 ? [] : await store.getMany([...rows]);
+      const read = new Map([...rows].map((row, i) => [row, values[i]]));
       return found.map((at) => {
-        if (!(at instanceof StoredAt)) return at;
-        const value = values.get(at.row);
-        if (at.isRun && value !== undefined) this.#runs.keep(store, at.row, value);
-        return at.read(value);
+        const message = this.#atHand(at);
+        return message instanceof StoredAt ? this.#kept(message, read.get(message.row)) : message;
       });
     });
   }
 
-  /** Fills in what is not known yet. */
-  async #read(store: OrderedStore, values: Map<Bytes, Uint8Array | undefined>): Promise<void> {
-    const absent: Bytes[] = [];
-    for (const [row, value] of values) if (value === undefined) absent.push(row);
-    if (absent.length === 0) return;
-    const read = await store.getMany(absent);
-    absent.forEach((row, i) => values.set(row, read[i]));
+  /** Itself, if its run is not. */
+  #atHand(message: StoredMessage | StoredAt | undefined): StoredMessage | StoredAt | undefined {
+    if (!(message instanceof StoredAt)) return message;
+    const run = this.#runs.get(message);
+    return run === undefined ? message : run.message(message.keySeq);
+  }
+
+  /** `value`: what was read. */
+  #kept(at: StoredAt, value: Uint8Array | undefined): StoredMessage | undefined {
+    if (!at.isRun || value === undefined) return at.read(value);
+    return this.#runs.keep(at, value).message(at.keySeq);
   }
 
   /** Rows as the store has them: the first ones in order, or with `reverse` the last ones, last first. Rejects as `load`. */

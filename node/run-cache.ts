@@ -1,39 +1,38 @@
-// Runs of messages as the store has them: the ones used last. A run never changes, and its row is never used again.
+// Runs of messages as the store has them: of each lane the one that was read last. A run never changes, and whoever consumes a
+// lane goes through one after the other.
 
-import type { Bytes, OrderedStore } from "../queue/index.ts";
+import type { RunReader, StoredAt } from "../queue/index.ts";
 
 /** Enough for a run of each of a thousand busy keys. */
 const bytesMax = 32 * 1024 * 1024;
 
 export class RunCache {
-  /** The longest unused first. */
-  readonly #runs = new Map<Bytes, Uint8Array>();
-  #store: OrderedStore | undefined;
+  /** By lane; the one that was read first comes first. */
+  readonly #runs = new Map<object, RunReader>();
   #bytes = 0;
 
-  get(store: OrderedStore, row: Bytes): Uint8Array | undefined {
-    if (store !== this.#store) return undefined;
-    const run = this.#runs.get(row);
-    if (run === undefined) return undefined;
-    this.#runs.delete(row);
-    this.#runs.set(row, run);
+  /** The run in which this message lies. */
+  get({ lane, first }: StoredAt): RunReader | undefined {
+    const run = this.#runs.get(lane);
+    return run?.first === first ? run : undefined;
+  }
+
+  keep(at: StoredAt, value: Uint8Array): RunReader {
+    this.#drop(at.lane);
+    const run = at.reader(value);
+    this.#runs.set(at.lane, run);
+    this.#bytes += value.length;
+    for (const lane of this.#runs.keys()) {
+      if (this.#bytes <= bytesMax) break;
+      this.#drop(lane);
+    }
     return run;
   }
 
-  keep(store: OrderedStore, row: Bytes, run: Uint8Array): void {
-    // Another store, another life: a snapshot was installed.
-    if (store !== this.#store) {
-      this.#runs.clear();
-      this.#bytes = 0;
-      this.#store = store;
-    }
-    if (this.#runs.has(row)) return;
-    this.#runs.set(row, run);
-    this.#bytes += run.length;
-    for (const [oldest, value] of this.#runs) {
-      if (this.#bytes <= bytesMax) return;
-      this.#runs.delete(oldest);
-      this.#bytes -= value.length;
-    }
+  #drop(lane: object): void {
+    const run = this.#runs.get(lane);
+    if (run === undefined) return;
+    this.#runs.delete(lane);
+    this.#bytes -= run.value.length;
   }
 }

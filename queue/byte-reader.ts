@@ -38,8 +38,10 @@ export class ByteReader {
   }
 
   u32(): number {
-    this.at += 4;
-    return this.view.getUint32(this.at - 4);
+    const { bytes } = this;
+    const from = this.take(4);
+    const [a, b, c, d] = [bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]];
+    return (a ?? 0) * 0x1000000 + (((b ?? 0) << 16) | ((c ?? 0) << 8) | (d ?? 0));
   }
 
   f64(): number {

@@ -25,21 +25,50 @@ export function addToRun(
   writer.raw(piece);
 }
 
-/** `first`: key_seq of its first message. undefined: it never had this one. */
-export function messageOfRun(
-  value: Uint8Array,
-  first: number,
-  keySeq: number,
-): StoredMessage | undefined {
-  const reader = new ByteReader(value);
-  for (let at = first; !reader.done;) {
-    at += reader.int();
-    const length = reader.u32();
-    if (at > keySeq) return undefined;
-    if (at === keySeq) return decodeMessage(reader.raw(length));
-    reader.pass(length);
+/** Finds messages in a run's value; those that are asked for one after the other without beginning again. */
+export class RunReader {
+  readonly value: Uint8Array;
+  /** key_seq of its first message. */
+  readonly first: number;
+  private reader: ByteReader;
+  /** key_seq and length of the message that the reader is at; 0: before the first; Infinity: behind the last. */
+  private keySeq = 0;
+  private length = 0;
+
+  constructor(value: Uint8Array, first: number) {
+    this.value = value;
+    this.first = first;
+    this.reader = this.rewound();
   }
-  return undefined;
+
+  /** undefined: the run never had this one. The content is a view into the value. */
+  message(keySeq: number): StoredMessage | undefined {
+    if (keySeq < this.keySeq) this.reader = this.rewound();
+    while (this.keySeq < keySeq && this.next());
+    if (this.keySeq !== keySeq) return undefined;
+    const { offset } = this.reader;
+    return decodeMessage(this.value.subarray(offset, offset + this.length));
+  }
+
+  private rewound(): ByteReader {
+    this.keySeq = 0;
+    this.length = 0;
+    return new ByteReader(this.value);
+  }
+
+  /** False: there is none. */
+  private next(): boolean {
+    const { reader } = this;
+    reader.pass(this.length);
+    this.length = 0;
+    if (reader.done) {
+      this.keySeq = Infinity;
+      return false;
+    }
+    this.keySeq = (this.keySeq === 0 ? this.first : this.keySeq) + reader.int();
+    this.length = reader.u32();
+    return true;
+  }
 }
 
 /** All that it was written with. */

@@ -12,7 +12,7 @@ import type { StoredMessage } from "./command.ts";
 import { messageRow, messagesOfLane, runPrefix, runRow, runsOfLane, under } from "./keys.ts";
 import { flightsOf } from "./lanes.ts";
 import { MessageArena, type ArenaPlace } from "./message-arena.ts";
-import { addToRun, messageOfRun, runMax, Runs } from "./message-run.ts";
+import { addToRun, runMax, RunReader, Runs } from "./message-run.ts";
 import { decodeMessage } from "./message-row.ts";
 import { withValue, type Spans } from "./spans.ts";
 import type { Flight, Lane, Queue, State } from "./state.ts";
@@ -137,14 +137,15 @@ export class LaneMessages {
 
 /** Where the store has a message. */
 export class StoredAt {
-  readonly row: Bytes;
+  /** Of one life of the state machine: the same object for every message of the lane, as long as any is there. */
+  readonly lane: object;
   /** key_seq of the first message of its run; 0: it lies alone. */
-  private readonly first: number;
+  readonly first: number;
   /** Its own, in its lane. */
-  private readonly keySeq: number;
+  readonly keySeq: number;
 
-  constructor(row: Bytes, first: number, keySeq: number) {
-    this.row = row;
+  constructor(lane: Lane, first: number, keySeq: number) {
+    this.lane = lane;
     this.first = first;
     this.keySeq = keySeq;
   }
@@ -153,10 +154,22 @@ export class StoredAt {
     return this.first > 0;
   }
 
+  get row(): Bytes {
+    const lane = this.lane as Lane;
+    return this.isRun
+      ? runRow(lane.queue.id, lane.name, this.first)
+      : rowAlone(lane, this.keySeq);
+  }
+
   /** `value`: what the store has in that row. undefined: the message is not there any more. */
   read(value: Uint8Array | undefined): StoredMessage | undefined {
     if (value === undefined) return undefined;
-    return this.isRun ? messageOfRun(value, this.first, this.keySeq) : decodeMessage(value);
+    return this.isRun ? this.reader(value).message(this.keySeq) : decodeMessage(value);
+  }
+
+  /** For its run, whose value this is. */
+  reader(value: Uint8Array): RunReader {
+    return new RunReader(value, this.first);
   }
 }
 
@@ -267,9 +280,10 @@ export class Messages {
     if (this.isAlone(lane, keySeq)) return this.rows.message(rowAlone(lane, keySeq));
     const waits = this.atHand(lane, keySeq);
     if (waits !== undefined) return waits;
+    if (!this.rows.isAnyProvided) return "not-here";
     const at = this.storedAt(lane, keySeq);
-    if (!this.rows.isProvided(at.row)) return "not-here";
-    return at.read(this.rows.providedValue(at.row));
+    const { row } = at;
+    return this.rows.isProvided(row) ? at.read(this.rows.providedValue(row)) : "not-here";
   }
 
   /** A message that is there, if it has just come in. */
@@ -281,10 +295,10 @@ export class Messages {
 
   /** Where to read a message that is there and "not-here". */
   storedAt(lane: Lane, keySeq: number): StoredAt {
-    if (this.isAlone(lane, keySeq)) return new StoredAt(rowAlone(lane, keySeq), 0, keySeq);
+    if (this.isAlone(lane, keySeq)) return new StoredAt(lane, 0, keySeq);
     const first = lane.stored?.runs?.firstOf(keySeq);
     assert(first !== undefined, "MS1: a message that is there lies nowhere");
-    return new StoredAt(runRow(lane.queue.id, lane.name, first), first, keySeq);
+    return new StoredAt(lane, first, keySeq);
   }
 
   /** Everything of these lanes goes but what is kept; `name` undefined: they are all lanes of the queue. */

@@ -150,6 +150,10 @@ export class WriteBehind {
     this.provided.set(row, value);
   }
 
+  get isAnyProvided(): boolean {
+    return this.provided.size > 0;
+  }
+
   isProvided(row: Bytes): boolean {
     return this.provided.has(row);
   }
