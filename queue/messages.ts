@@ -156,9 +156,7 @@ export class StoredAt {
 
   get row(): Bytes {
     const lane = this.lane as Lane;
-    return this.isRun
-      ? runRow(lane.queue.id, lane.name, this.first)
-      : rowAlone(lane, this.keySeq);
+    return this.isRun ? runRow(lane.queue.id, lane.name, this.first) : rowAlone(lane, this.keySeq);
   }
 
   /** `value`: what the store has in that row. undefined: the message is not there any more. */
