@@ -53,11 +53,11 @@ export class Bodies {
   /** undefined: there is none at this place (any more). Rejects as `load`. */
   async messages(places: readonly MessagePlace[]): Promise<(StoredMessage | undefined)[]> {
     const { machine, store } = this.#state();
-    // Now: what is at hand may not be so after the reading.
-    const found = places.map((place) => this.#atHand(machine.message(place)));
-    const rows = new Set<Bytes>();
-    for (const at of found) if (at instanceof StoredAt) rows.add(at.row);
     return this.#reading(store, async () => {
+      // Before the reading: what is at hand now may not be so after it.
+      const found = places.map((place) => this.#atHand(machine.message(place)));
+      const rows = new Set<Bytes>();
+      for (const at of found) if (at instanceof StoredAt) rows.add(at.row);
       const values = rows.size === 0 ? [] : await store.getMany([...rows]);
       const read = new Map([...rows].map((row, i) => [row, values[i]]));
       return found.map((at) => {
@@ -69,15 +69,15 @@ export class Bodies {
 
   /** Itself, if its run is not. */
   #atHand(message: StoredMessage | StoredAt | undefined): StoredMessage | StoredAt | undefined {
-    if (!(message instanceof StoredAt)) return message;
-    const run = this.#runs.get(message);
+    if (!(message instanceof StoredAt) || message.runs === undefined) return message;
+    const run = this.#runs.get(message.runs, message.first);
     return run === undefined ? message : run.message(message.keySeq);
   }
 
   /** `value`: what was read. */
   #kept(at: StoredAt, value: Uint8Array | undefined): StoredMessage | undefined {
-    if (!at.isRun || value === undefined) return at.read(value);
-    return this.#runs.keep(at, value).message(at.keySeq);
+    if (at.runs === undefined || value === undefined) return at.read(value);
+    return this.#runs.keep(at.runs, at.first, value).message(at.keySeq);
   }
 
   /** Rows as the store has them: the first ones in order, or with `reverse` the last ones, last first. Rejects as `load`. */

@@ -1,38 +1,37 @@
 // Runs of messages as the store has them: of each lane the one that was read last. A run never changes, and whoever consumes a
 // lane goes through one after the other.
 
-import type { RunReader, StoredAt } from "../queue/index.ts";
+import { RunReader, type Runs } from "../queue/index.ts";
 
 /** Enough for a run of each of a thousand busy keys. */
 const bytesMax = 32 * 1024 * 1024;
 
 export class RunCache {
-  /** By lane; the one that was read first comes first. */
-  readonly #runs = new Map<object, RunReader>();
+  /** By the runs of a lane, which keep nothing else alive: not the lane, nor its state. What was read first comes first. */
+  readonly #readers = new Map<Runs, RunReader>();
   #bytes = 0;
 
-  /** The run in which this message lies. */
-  get({ lane, first }: StoredAt): RunReader | undefined {
-    const run = this.#runs.get(lane);
-    return run?.first === first ? run : undefined;
+  get(runs: Runs, first: number): RunReader | undefined {
+    const reader = this.#readers.get(runs);
+    return reader?.first === first ? reader : undefined;
   }
 
-  keep(at: StoredAt, value: Uint8Array): RunReader {
-    this.#drop(at.lane);
-    const run = at.reader(value);
-    this.#runs.set(at.lane, run);
+  keep(runs: Runs, first: number, value: Uint8Array): RunReader {
+    this.#drop(runs);
+    const reader = new RunReader(value, first);
+    this.#readers.set(runs, reader);
     this.#bytes += value.length;
-    for (const lane of this.#runs.keys()) {
+    for (const oldest of this.#readers.keys()) {
       if (this.#bytes <= bytesMax) break;
-      this.#drop(lane);
+      this.#drop(oldest);
     }
-    return run;
+    return reader;
   }
 
-  #drop(lane: object): void {
-    const run = this.#runs.get(lane);
-    if (run === undefined) return;
-    this.#runs.delete(lane);
-    this.#bytes -= run.value.length;
+  #drop(runs: Runs): void {
+    const reader = this.#readers.get(runs);
+    if (reader === undefined) return;
+    this.#readers.delete(runs);
+    this.#bytes -= reader.value.length;
   }
 }

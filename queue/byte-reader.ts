@@ -40,8 +40,8 @@ export class ByteReader {
   u32(): number {
     const { bytes } = this;
     const from = this.take(4);
-    const [a, b, c, d] = [bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]];
-    return (a ?? 0) * 0x1000000 + (((b ?? 0) << 16) | ((c ?? 0) << 8) | (d ?? 0));
+    const low = ((bytes[from + 1] ?? 0) << 16) | ((bytes[from + 2] ?? 0) << 8);
+    return (bytes[from] ?? 0) * 0x1000000 + (low | (bytes[from + 3] ?? 0));
   }
 
   f64(): number {

@@ -6,7 +6,7 @@ export type { KeyView, MessageState, MessageView, QueueView, StalledQueue } from
 export { Loader } from "./loader.ts";
 export type { DueRange } from "./agenda.ts";
 export { decodeEntry, entryPayload, RecordWriter, type LogEntry, type LogRecord } from "./codec.ts";
-export type { RunReader } from "./message-run.ts";
+export { RunReader, type Runs } from "./message-run.ts";
 export { StoredAt } from "./messages.ts";
 export { decodeMeta } from "./meta-row.ts";
 export {

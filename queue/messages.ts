@@ -137,37 +137,31 @@ export class LaneMessages {
 
 /** Where the store has a message. */
 export class StoredAt {
-  /** Of one life of the state machine: the same object for every message of the lane, as long as any is there. */
-  readonly lane: object;
+  private readonly lane: Lane;
+  /** Its own key_seq, in its lane. */
+  readonly keySeq: number;
+  /** Of its lane, its own among them; undefined: it lies alone. */
+  readonly runs: Runs | undefined;
   /** key_seq of the first message of its run; 0: it lies alone. */
   readonly first: number;
-  /** Its own, in its lane. */
-  readonly keySeq: number;
 
-  constructor(lane: Lane, first: number, keySeq: number) {
+  constructor(lane: Lane, keySeq: number, runs: Runs | undefined, first: number) {
     this.lane = lane;
-    this.first = first;
     this.keySeq = keySeq;
-  }
-
-  get isRun(): boolean {
-    return this.first > 0;
+    this.runs = runs;
+    this.first = first;
   }
 
   get row(): Bytes {
-    const lane = this.lane as Lane;
-    return this.isRun ? runRow(lane.queue.id, lane.name, this.first) : rowAlone(lane, this.keySeq);
+    const { lane, keySeq, runs, first } = this;
+    return runs === undefined ? rowAlone(lane, keySeq) : runRow(lane.queue.id, lane.name, first);
   }
 
   /** `value`: what the store has in that row. undefined: the message is not there any more. */
   read(value: Uint8Array | undefined): StoredMessage | undefined {
     if (value === undefined) return undefined;
-    return this.isRun ? this.reader(value).message(this.keySeq) : decodeMessage(value);
-  }
-
-  /** For its run, whose value this is. */
-  reader(value: Uint8Array): RunReader {
-    return new RunReader(value, this.first);
+    if (this.runs === undefined) return decodeMessage(value);
+    return new RunReader(value, this.first).message(this.keySeq);
   }
 }
 
@@ -293,10 +287,11 @@ export class Messages {
 
   /** Where to read a message that is there and "not-here". */
   storedAt(lane: Lane, keySeq: number): StoredAt {
-    if (this.isAlone(lane, keySeq)) return new StoredAt(lane, 0, keySeq);
-    const first = lane.stored?.runs?.firstOf(keySeq);
+    if (this.isAlone(lane, keySeq)) return new StoredAt(lane, keySeq, undefined, 0);
+    const runs = lane.stored?.runs;
+    const first = runs?.firstOf(keySeq);
     assert(first !== undefined, "MS1: a message that is there lies nowhere");
-    return new StoredAt(lane, first, keySeq);
+    return new StoredAt(lane, keySeq, runs, first);
   }
 
   /** Everything of these lanes goes but what is kept; `name` undefined: they are all lanes of the queue. */
