@@ -12,6 +12,9 @@ let bodies: Bodies;
 let reads: number[];
 /** Readings go on when they are let go, in this order. */
 let held: (() => void)[] | undefined;
+/** What the store gives is so many bytes shorter. */
+let cut: number;
+let failures: unknown[];
 let queueId: number;
 
 const at = (lane: Bytes, keySeq: number): MessagePlace => ({ queueId, lane, keySeq });
@@ -31,6 +34,8 @@ beforeEach(async () => {
   story = new Story();
   reads = [];
   held = undefined;
+  cut = 0;
+  failures = [];
   const state = () => {
     const { machine, store } = story.replica;
     const watched: OrderedStore = Object.create(store) as OrderedStore;
@@ -38,13 +43,11 @@ beforeEach(async () => {
       reads.push(rows.length);
       const values = await store.getMany(rows);
       if (held !== undefined) await new Promise<void>((resolve) => held?.push(resolve));
-      return values;
+      return values.map((value) => value?.subarray(0, value.length - cut));
     };
     return { machine, store: watched };
   };
-  bodies = new Bodies(state, (_store, error) => {
-    throw error;
-  });
+  bodies = new Bodies(state, (_store, error) => failures.push(error));
   await story.queue("q");
   await story.session("q", 1);
   await story.put("q", "first");
@@ -91,6 +94,18 @@ describe("messages of a run", () => {
     await story.restart();
     expect(await told(at("a", 1))).toEqual(["1"]);
     expect(reads).toEqual([1, 1]);
+  });
+
+  test("that cannot be understood are told, read just now or before (F2)", async () => {
+    await run("a", "1", "2");
+    cut = 3;
+    expect(await told(at("a", 1))).toEqual(["1"]);
+    expect(failures).toEqual([]);
+    await expect(told(at("a", 2))).rejects.toThrow("in the middle of a value");
+    expect(reads).toEqual([1]);
+    await run("b", "3");
+    await expect(told(at("b", 1))).rejects.toThrow("in the middle of a value");
+    expect(failures).toHaveLength(2);
   });
 
   test("one that is settled is not there", async () => {
