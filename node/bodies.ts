@@ -1,5 +1,5 @@
-// The messages of grants: those at hand, else from one multi-get. Runs that were read are kept for a while: the next message of
-// the key is in them too.
+// The messages of grants: those at hand, else from one multi-get. Rows of several messages that were read are kept for a while:
+// the next ones are in them too.
 
 import {
   StoredAt,
@@ -12,13 +12,13 @@ import {
   type Row,
   type StoredMessage,
 } from "../queue/index.ts";
-import { RunCache } from "./run-cache.ts";
+import { RowCache } from "./row-cache.ts";
 import type { LoadedDelivery } from "./streams.ts";
 
 export class Bodies {
   readonly #state: () => { readonly machine: Machine; readonly store: OrderedStore };
   readonly #failed: (store: OrderedStore, error: unknown) => void;
-  readonly #runs = new RunCache();
+  readonly #rows = new RowCache();
 
   /**
    * `state` may change between calls: a snapshot replaces machine and store. `failed`: this store cannot be read, or what was
@@ -67,17 +67,17 @@ export class Bodies {
     });
   }
 
-  /** Itself, if its run is not. */
+  /** Itself, if its row is not. */
   #atHand(message: StoredMessage | StoredAt | undefined): StoredMessage | StoredAt | undefined {
-    if (!(message instanceof StoredAt) || message.runs === undefined) return message;
-    const run = this.#runs.get(message.runs, message.first);
-    return run === undefined ? message : run.message(message.keySeq);
+    if (!(message instanceof StoredAt) || message.group === undefined) return message;
+    const row = this.#rows.get(message);
+    return row === undefined ? message : message.readIn(row);
   }
 
   /** `value`: what was read. */
   #kept(at: StoredAt, value: Uint8Array | undefined): StoredMessage | undefined {
-    if (at.runs === undefined || value === undefined) return at.read(value);
-    return this.#runs.keep(at.runs, at.first, value).message(at.keySeq);
+    if (at.group === undefined || value === undefined) return at.read(value);
+    return at.readIn(this.#rows.keep(at, value));
   }
 
   /** Rows as the store has them: the first ones in order, or with `reverse` the last ones, last first. Rejects as `load`. */

@@ -4,7 +4,8 @@
 //        all the time is seen, and may be seen twice.
 
 import { ByteReader } from "./byte-reader.ts";
-import { laneOfRow, lanePrefix, messageRow, partsOfMessageRow, under } from "./keys.ts";
+import { bundleOfTellsRow, laneOfRow, lanePrefix } from "./keys.ts";
+import { messageRow, partsOfMessageRow, under } from "./keys.ts";
 import type { KeyRange, MessagePlace } from "./keys.ts";
 import { findFlight, laneNameAt } from "./lanes.ts";
 import { readLane } from "./lane-row.ts";
@@ -80,8 +81,9 @@ export class QueueView {
     return under(lanePrefix(this.#queue.id));
   }
 
-  /** A key by its row; undefined: it is in memory, or not paused. */
+  /** A key by its row; undefined: it is in memory, or not paused, or the row is another. */
   pausedKey(row: Bytes, value: Uint8Array): KeyView | undefined {
+    if (bundleOfTellsRow(row) !== undefined) return undefined;
     const { lane: name } = laneOfRow(row);
     if (this.#queue.lanes.has(name)) return undefined;
     const lane = new Lane(this.#queue, name);

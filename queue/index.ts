@@ -6,8 +6,7 @@ export type { KeyView, MessageState, MessageView, QueueView, StalledQueue } from
 export { Loader } from "./loader.ts";
 export type { DueRange } from "./agenda.ts";
 export { decodeEntry, entryPayload, RecordWriter, type LogEntry, type LogRecord } from "./codec.ts";
-export { RunReader, type Runs } from "./message-run.ts";
-export { StoredAt } from "./messages.ts";
+export { StoredAt, type RowReader } from "./stored-at.ts";
 export { decodeMeta } from "./meta-row.ts";
 export {
   loadRange,

@@ -8,7 +8,7 @@ import { hasSomethingToGrant } from "./lanes.ts";
 import { Ring, type Linked } from "./ring.ts";
 import { leasesOf } from "./session.ts";
 import { checkTopics } from "./topic-invariants.ts";
-import { isDelayedLane } from "./waiting.ts";
+import { isDelayedLane, isThere } from "./waiting.ts";
 
 export function violations(machine: Machine): string[] {
   const state = machine.state;
@@ -72,6 +72,26 @@ function checkQueue(queue: Queue, check: Check): void {
   check(queue.pausedKeys - paused <= queue.lanesEvicted, `${name}: paused keys`);
   check(queue.lanesEvicted >= 0, `${name}: more lanes in memory than there ever were`);
   checkRing(queue.ready, name, check);
+  checkBundles(queue, check);
+}
+
+function checkBundles(queue: Queue, check: Check): void {
+  const name = `queue ${queue.name}`;
+  const found = new Map<unknown, number>();
+  for (const lane of queue.lanes.values()) {
+    const bundled = lane.stored?.bundled;
+    for (const keySeq of bundled?.all() ?? []) {
+      const bundle = bundled?.of(keySeq);
+      found.set(bundle, (found.get(bundle) ?? 0) + 1);
+      check(isThere(lane, keySeq), `${name}: BU2: ${lane.name}/${keySeq} is settled`);
+    }
+  }
+  const all = [...queue.bundles];
+  check(all.length === found.size, `${name}: BU1: a bundle of which nothing is left`);
+  check(
+    all.every((bundle) => bundle.live === found.get(bundle)),
+    `${name}: BU1: messages of a bundle`,
+  );
 }
 
 function checkTakers(queue: Queue, check: Check): void {

@@ -8,6 +8,7 @@
 //   05       session u48, consumer u32                  a consumer and its credit
 //   06       session u48, sequence u48                  a receive that waits
 //   07       queue u32, lane                            a lane: cursor, tail and, when ordered, what is in flight
+//   07       queue u32, 00 01, bundle u48               lanes that a bundle tells (bundle.ts): in front of those with a name
 //   08       queue u32, key_seq u48, [sub-lane u8]      a message in flight of a queue without order
 //   09       topic u32                                  definition of a topic, and what it retains
 //   40       queue u32, lane, 00 01, key_seq u48        a message that lies alone (messages.ts)
@@ -19,6 +20,7 @@
 //   44       topic u32, sequence u48                    a message that a topic retains
 //   45       queue u32, lane, 00 01, key_seq u48        a run: messages of a lane, from this one on (message-run.ts)
 //   46       as 41, due on the lease clock              windows of dedup_ids that end (dedup.ts); no value
+//   47       queue u32, bundle u48                      a bundle: messages of several lanes
 //
 // In a lane's name 00 is written 00 FF, and 00 01 ends it where something follows: names sort as they are, none is a
 // prefix of another. From messages on nothing is read at start-up (loadRange), whatever the backlog.
@@ -47,6 +49,7 @@ export const family = {
   topicMessage: "\x44",
   run: "\x45",
   leaseDue: "\x46",
+  bundle: "\x47",
 } as const;
 
 export interface KeyRange {
@@ -152,6 +155,20 @@ export function laneRow(prefix: Bytes, lane: Bytes): Bytes {
 
 export function laneOfRow(key: Bytes): { readonly queueId: number; readonly lane: Bytes } {
   return { queueId: readU32(key, 1), lane: unescapeLane(key.slice(5)) };
+}
+
+/** `prefix`: of the rows of lanes of a queue. */
+export function bundleTellsRow(prefix: Bytes, bundle: number): Bytes {
+  return prefix + laneEnd + u48(bundle);
+}
+
+/** The number of the bundle, if this row of the family of lanes is what one tells. */
+export function bundleOfTellsRow(key: Bytes): number | undefined {
+  return key.startsWith(laneEnd, 5) ? readU48(key, 7) : undefined;
+}
+
+export function bundleRow(queueId: number, bundle: number): Bytes {
+  return family.bundle + u32(queueId) + u48(bundle);
 }
 
 /** `subLane`: the name of its lane. */
@@ -321,8 +338,8 @@ export function under(prefix: Bytes): KeyRange {
 /** What goes when a queue goes, besides its own row. */
 export function rangesOfQueue(queueId: number): readonly KeyRange[] {
   const id = u32(queueId);
-  const { lane, flight, message, run, dedup, history } = family;
-  return [lane, flight, message, run, dedup, history].map((one) => under(one + id));
+  const { lane, flight, message, run, bundle, dedup, history } = family;
+  return [lane, flight, message, run, bundle, dedup, history].map((one) => under(one + id));
 }
 
 /** What goes when a topic goes, besides its own row. */

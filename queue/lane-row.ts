@@ -1,10 +1,11 @@
 // The values of rows of lanes, and of what is in flight: in the row of its lane, or without order in one of its own.
 
-import type { ByteReader } from "./byte-reader.ts";
+import { ByteReader } from "./byte-reader.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { Grant } from "./command.ts";
+import { Bundled } from "./bundle.ts";
+import { LaneMessages } from "./lane-messages.ts";
 import { Runs } from "./message-run.ts";
-import { LaneMessages } from "./messages.ts";
 import { Spans } from "./spans.ts";
 import type { Flight, FlightState, Lane, SettledBy } from "./state.ts";
 
@@ -24,7 +25,10 @@ const laneMark = {
   paused: 0x10,
   gone: 0x20,
   blocked: 0x40,
+  /** Without order. */
   delayed: 0x80,
+  /** Of a key. */
+  bundled: 0x80,
 } as const;
 
 export function encodeLane(writer: ByteWriter, lane: Lane): void {
@@ -41,12 +45,14 @@ export function encodeLane(writer: ByteWriter, lane: Lane): void {
       (lane.gone === undefined ? 0 : laneMark.gone) +
       (lane.blocked === undefined ? 0 : laneMark.blocked) +
       (delayed === 0 ? 0 : laneMark.delayed) +
+      (lane.stored?.bundled === undefined ? 0 : laneMark.bundled) +
       (lane.stored?.runs === undefined ? 0 : laneMark.runs) +
       (lane.stored?.alone === undefined ? 0 : laneMark.alone),
   );
   lane.gone?.write(writer);
   lane.blocked?.write(writer);
   if (delayed > 0) writer.int(delayed);
+  lane.stored?.bundled?.write(writer);
   lane.stored?.runs?.write(writer);
   lane.stored?.alone?.write(writer);
   if (lane.pool !== undefined) return;
@@ -69,11 +75,21 @@ export function readLane(reader: ByteReader, lane: Lane): void {
   lane.paused = (mark & laneMark.paused) !== 0;
   if ((mark & laneMark.gone) !== 0) lane.gone = Spans.read(reader);
   if ((mark & laneMark.blocked) !== 0) lane.blocked = Spans.read(reader);
-  if ((mark & laneMark.delayed) !== 0 && lane.pool !== undefined) lane.pool.delayed = reader.int();
-  if ((mark & (laneMark.runs | laneMark.alone)) === 0) return;
+  const { pool, queue } = lane;
+  if ((mark & laneMark.delayed) !== 0 && pool !== undefined) pool.delayed = reader.int();
+  const bundled = pool === undefined ? laneMark.bundled : 0;
+  if ((mark & (bundled | laneMark.runs | laneMark.alone)) === 0) return;
   lane.stored = new LaneMessages();
+  if ((mark & bundled) !== 0) lane.stored.bundled = Bundled.read(reader, queue.bundles);
   if ((mark & laneMark.runs) !== 0) lane.stored.runs = Runs.read(reader);
   if ((mark & laneMark.alone) !== 0) lane.stored.alone = Spans.read(reader);
+}
+
+/** How new a row of a lane is, among those of the same lane (bundle.ts BU3). */
+export function tailOfLane(row: Uint8Array): number {
+  const reader = new ByteReader(row);
+  reader.int();
+  return reader.int();
 }
 
 /** The first byte of a flight: its state, whether its time has ended, and whether a field follows that is rarely there. */

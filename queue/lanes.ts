@@ -84,7 +84,9 @@ export function extendLane(state: State, lane: Lane, bytes: number): number {
   queue.messages++;
   queue.enqueued++;
   state.changedQueue(queue);
-  place(state, lane);
+  rank(state, lane);
+  if (state.messages.willTell(lane)) lane.isExtended = true;
+  else state.changedLane(lane);
   return keySeq;
 }
 
@@ -112,8 +114,14 @@ export function priorityOf(lane: Lane): number {
   return (lane.pool?.subLane ?? 0) & 15;
 }
 
-/** Puts a lane that changed where it belongs (L4, L6). */
+/** Puts a lane that changed where it belongs. */
 export function place(state: State, lane: Lane): void {
+  rank(state, lane);
+  state.changedLane(lane);
+}
+
+/** L4, L6. */
+function rank(state: State, lane: Lane): void {
   const ready = lane.queue.ready;
   if (hasSomethingToGrant(lane)) {
     if (lane.ring !== ready) {
@@ -129,7 +137,6 @@ export function place(state: State, lane: Lane): void {
     lane.ticket = 0;
     state.idle.push(lane);
   }
-  state.changedLane(lane);
 }
 
 /** After a grant: to the end of the ring, so that every key gets its turn. */

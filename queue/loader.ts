@@ -7,8 +7,9 @@ import { ByteReader } from "./byte-reader.ts";
 import { enlist } from "./consumers.ts";
 import { Digest } from "./digest.ts";
 import { hold, ringOf } from "./grants.ts";
-import { family, laneOfRow, readU32, readU48 } from "./keys.ts";
-import { readFlight, readLane } from "./lane-row.ts";
+import { lanesTold } from "./bundle.ts";
+import { bundleOfTellsRow, family, laneOfRow, readU32, readU48 } from "./keys.ts";
+import { readFlight, readLane, tailOfLane } from "./lane-row.ts";
 import { addFlight, count, hasSomethingToGrant } from "./lanes.ts";
 import { Machine } from "./machine.ts";
 import { decodeMeta } from "./meta-row.ts";
@@ -78,6 +79,9 @@ export class Loader {
 
   finish(): Machine {
     const state = this.state;
+    for (const [queue, lanes] of this.told) {
+      for (const [name, row] of lanes) this.restoreLane(queue, name, row);
+    }
     if (this.last !== "") for (const agenda of [state.agenda, state.windows]) agenda.forget();
     this.ready.sort((a, b) => a.ticket - b.ticket);
     for (const lane of this.ready) lane.queue.ready.push(lane);
@@ -85,6 +89,8 @@ export class Loader {
     for (const taker of this.takers) ringOf(taker).push(taker);
     for (const queue of this.queues.values()) {
       for (const lane of queue.lanes.values()) this.settleLane(queue, lane);
+      for (const { live } of queue.bundles)
+        assert(live > 0, "BU1: a bundle of which nothing is left");
     }
     for (const [queue, belonging] of this.belongings) this.belong(queue, belonging);
     return new Machine(state);
@@ -187,8 +193,34 @@ export class Loader {
   }
 
   private lane(key: Bytes, value: Uint8Array): void {
+    const bundle = bundleOfTellsRow(key);
+    if (bundle !== undefined) {
+      this.tellLanes(this.queueOf(readU32(key, 1)), bundle, value);
+      return;
+    }
     const { queueId, lane: name } = laneOfRow(key);
     const queue = this.queueOf(queueId);
+    const lanes = this.told.get(queue);
+    const told = lanes?.get(name);
+    lanes?.delete(name);
+    const isOld = told !== undefined && tailOfLane(told) > tailOfLane(value);
+    this.restoreLane(queue, name, isOld ? told : value);
+  }
+
+  /** What bundles tell of lanes, until their own rows come. */
+  private readonly told = new Map<Queue, Map<Bytes, Uint8Array>>();
+
+  private tellLanes(queue: Queue, bundle: number, value: Uint8Array): void {
+    queue.bundles.numbered(bundle).tells = true;
+    const lanes = this.told.get(queue) ?? new Map<Bytes, Uint8Array>();
+    this.told.set(queue, lanes);
+    for (const [name, row] of lanesTold(value)) {
+      const other = lanes.get(name);
+      if (other === undefined || tailOfLane(row) > tailOfLane(other)) lanes.set(name, row);
+    }
+  }
+
+  private restoreLane(queue: Queue, name: Bytes, value: Uint8Array): void {
     const lane = new Lane(queue, name);
     const reader = new ByteReader(value);
     readLane(reader, lane);

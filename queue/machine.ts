@@ -34,7 +34,6 @@ import {
   type MessagePlace,
 } from "./keys.ts";
 import { evictIdleLanes, laneNameAt } from "./lanes.ts";
-import type { StoredAt } from "./messages.ts";
 import { missingForCommand, missingForTimers } from "./missing.ts";
 import { defaultLimits, standardRules, type Limits, type Rules } from "./options.ts";
 import { describe } from "./queues.ts";
@@ -45,6 +44,7 @@ import { admit, expired, fireSession, leasesOf } from "./session.ts";
 import { fireFlight } from "./settle.ts";
 import { Flight, Receive, Session, State, type Checkpoint, type Effects } from "./state.ts";
 import type { Bytes, Row, Write } from "./store.ts";
+import type { StoredAt } from "./stored-at.ts";
 import { takeWrites } from "./take-writes.ts";
 import type { Timer } from "./timers.ts";
 import { describeTopic } from "./topics.ts";
@@ -228,6 +228,11 @@ export class Machine {
   get writeBehindBytes(): number {
     const { rows, messages, history } = this.state;
     return rows.bytes + messages.bytes + history.bytes;
+  }
+
+  /** Lanes that the next batch has to tell of: how long takeWrites takes. */
+  get changedLanes(): number {
+    return this.state.dirtyLanes.length + this.state.messages.lanes;
   }
 
   /** Whether a batch is out. */

@@ -1,7 +1,8 @@
 // Where the messages of the lanes lie, and how they get into the store.
-//   MS1. A message that is there lies in one place: fresh, on its way to the store (taken), in a run, or alone in a row of its own.
-//   MS2. It becomes fresh when it comes in. The next batch takes everything fresh, run by run (message-run.ts): of what was settled
-//        before nothing is written (W3).
+//   MS1. A message that is there lies in one place: fresh, on its way to the store (taken), in a bundle, in a run, or alone in a
+//        row of its own.
+//   MS2. It becomes fresh when it comes in. The next batch takes everything fresh: of keys that have much of it run by run
+//        (message-run.ts), of the others many in a bundle (bundle.ts). Of what was settled before nothing is written (W3).
 //   MS3. What lies alone: whatever was put back at an old place; what is delayed without order, where only a row can tell that a
 //        message is there (delay.ts I1); and all that came in before version 3 of the rules, which rows of lanes do not mention
 //        until that version: a member that has not been upgraded can read them.
@@ -9,162 +10,30 @@
 import { assert } from "./assert.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import type { StoredMessage } from "./command.ts";
-import { messageRow, messagesOfLane, runPrefix, runRow, runsOfLane, under } from "./keys.ts";
+import {
+  bundleRow,
+  bundleTellsRow,
+  messageRow,
+  messagesOfLane,
+  runPrefix,
+  runRow,
+  runsOfLane,
+  under,
+} from "./keys.ts";
+import { Fresh, LaneMessages } from "./lane-messages.ts";
 import { flightsOf } from "./lanes.ts";
-import { MessageArena, type ArenaPlace } from "./message-arena.ts";
-import { addToRun, runMax, RunReader, Runs } from "./message-run.ts";
-import { decodeMessage } from "./message-row.ts";
+import { MessageArena } from "./message-arena.ts";
+import { isBundled, MessageBatch } from "./message-batch.ts";
 import { withValue, type Spans } from "./spans.ts";
 import type { Flight, Lane, Queue, State } from "./state.ts";
 import type { Bytes, Write } from "./store.ts";
+import { StoredAt } from "./stored-at.ts";
 import { isDelayedLane, isWaiting } from "./waiting.ts";
 import { runsSince } from "./version.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
 /** What a fresh message costs besides its bytes. */
 const placeBytes = 16;
-/** In place of one that was settled. */
-const hole = -1;
-
-/** What goes into one run. */
-interface Cut {
-  readonly arena: MessageArena;
-  readonly keySeqs: number[];
-  /** Of each of them. */
-  readonly places: ArenaPlace[];
-}
-
-/** Messages of one lane that came one after the other; those that are settled have left holes. */
-class Fresh {
-  readonly arena: MessageArena;
-  /** key_seq of the first place. */
-  first: number;
-  private places: ArenaPlace[] = [];
-  /** Places that are in use, and those before which are holes only. */
-  private used = 0;
-  private head = 0;
-  live = 0;
-
-  constructor(arena: MessageArena, first: number) {
-    this.arena = arena;
-    this.first = first;
-  }
-
-  push(keySeq: number, message: StoredMessage): void {
-    if (this.live === 0) {
-      this.first = keySeq;
-      this.used = 0;
-      this.head = 0;
-    }
-    assert(keySeq === this.first + this.used, "MS2: a message comes in out of order");
-    this.places[this.used++] = this.arena.add(message);
-    this.live++;
-  }
-
-  has(keySeq: number): boolean {
-    return this.placeOf(keySeq) !== hole;
-  }
-
-  at(keySeq: number): StoredMessage | undefined {
-    const place = this.placeOf(keySeq);
-    return place === hole ? undefined : this.arena.message(place);
-  }
-
-  leave(keySeq: number): void {
-    assert(this.has(keySeq), "MS1: a message that is there lies nowhere");
-    this.places[keySeq - this.first] = hole;
-    this.live--;
-    while (this.head < this.used && this.places[this.head] === hole) this.head++;
-    if (this.head >= 1024 && this.head * 2 > this.used) {
-      this.places = this.places.slice(this.head, this.used);
-      this.first += this.head;
-      this.used -= this.head;
-      this.head = 0;
-    }
-  }
-
-  /** Those that are there. */
-  keySeqs(): number[] {
-    const all: number[] = [];
-    for (let at = this.head; at < this.used; at++) {
-      if (this.places[at] !== hole) all.push(this.first + at);
-    }
-    return all;
-  }
-
-  /** Those that are there, cut into runs. */
-  *runs(): Generator<Cut> {
-    const { arena } = this;
-    let cut: Cut = { arena, keySeqs: [], places: [] };
-    let bytes = 0;
-    for (let at = this.head; at < this.used; at++) {
-      const place = this.places[at] ?? hole;
-      if (place === hole) continue;
-      const length = arena.pieceBytes(place);
-      if (cut.places.length === runMax.messages || bytes + length > runMax.bytes) {
-        if (bytes > 0) yield cut;
-        cut = { arena, keySeqs: [], places: [] };
-        bytes = 0;
-      }
-      cut.keySeqs.push(this.first + at);
-      cut.places.push(place);
-      bytes += length;
-    }
-    if (bytes > 0) yield cut;
-  }
-
-  private placeOf(keySeq: number): ArenaPlace {
-    const at = keySeq - this.first;
-    return at >= 0 && at < this.used ? (this.places[at] ?? hole) : hole;
-  }
-}
-
-/** Of one lane. */
-export class LaneMessages {
-  fresh: Fresh | undefined = undefined;
-  /** In the batch that is being written; in runs already. */
-  taken: Fresh | undefined = undefined;
-  runs: Runs | undefined = undefined;
-  alone: Spans | undefined = undefined;
-  /** Among the lanes that the next batch looks at. */
-  listed = false;
-
-  get isEmpty(): boolean {
-    const { fresh, taken, runs, alone } = this;
-    return fresh === undefined && taken === undefined && runs === undefined && alone === undefined;
-  }
-}
-
-/** Where the store has a message. */
-export class StoredAt {
-  private readonly lane: Lane;
-  /** Its own key_seq, in its lane. */
-  readonly keySeq: number;
-  /** Of its lane, its own among them; undefined: it lies alone. */
-  readonly runs: Runs | undefined;
-  /** key_seq of the first message of its run; 0: it lies alone. */
-  readonly first: number;
-
-  constructor(lane: Lane, keySeq: number, runs: Runs | undefined, first: number) {
-    this.lane = lane;
-    this.keySeq = keySeq;
-    this.runs = runs;
-    this.first = first;
-  }
-
-  get row(): Bytes {
-    const { lane, keySeq, runs, first } = this;
-    return runs === undefined ? rowAlone(lane, keySeq) : runRow(lane.queue.id, lane.name, first);
-  }
-
-  /** `value`: what the store has in that row. undefined: the message is not there any more. */
-  read(value: Uint8Array | undefined): StoredMessage | undefined {
-    if (value === undefined) return undefined;
-    if (this.runs === undefined) return decodeMessage(value);
-    return new RunReader(value, this.first).message(this.keySeq);
-  }
-}
-
 export class Messages {
   private readonly state: State;
   private readonly rows: WriteBehind;
@@ -194,6 +63,11 @@ export class Messages {
   /** Roughly what waits to be stored, the batch being written included. */
   get bytes(): number {
     return this.arena.bytes + this.places * placeBytes + this.takenBytes;
+  }
+
+  /** Lanes that the next batch looks at. */
+  get lanes(): number {
+    return this.listed.length;
   }
 
   /** The newest message of its lane. */
@@ -244,7 +118,7 @@ export class Messages {
         fresh.leave(keySeq);
         return;
       }
-      this.leaveRun(lane, of, keySeq);
+      if (!this.leaveBundle(lane.queue, of, keySeq)) this.leaveRun(lane, of, keySeq);
     }
     if (of?.isEmpty === true) lane.stored = undefined;
   }
@@ -256,6 +130,22 @@ export class Messages {
 
   private isAlone(lane: Lane, keySeq: number): boolean {
     return !this.canBeInRun(lane) || lane.stored?.alone?.has(keySeq) === true;
+  }
+
+  /** False: it is in none. */
+  private leaveBundle(
+    { id, lanePrefix, bundles }: Queue,
+    of: LaneMessages,
+    keySeq: number,
+  ): boolean {
+    const bundle = of.bundled?.of(keySeq);
+    if (bundle === undefined) return false;
+    of.bundled?.remove(keySeq);
+    if (of.bundled?.size === 0) of.bundled = undefined;
+    if (!bundles.leave(bundle)) return true;
+    this.rows.delete(bundleRow(id, bundle.number));
+    if (bundle.tells) this.rows.delete(bundleTellsRow(lanePrefix, bundle.number));
+    return true;
   }
 
   private leaveRun(lane: Lane, of: LaneMessages, keySeq: number): void {
@@ -287,7 +177,9 @@ export class Messages {
 
   /** Where to read a message that is there and "not-here". */
   storedAt(lane: Lane, keySeq: number): StoredAt {
-    if (this.isAlone(lane, keySeq)) return new StoredAt(lane, keySeq, undefined, 0);
+    if (this.isAlone(lane, keySeq)) return new StoredAt(lane, keySeq);
+    const bundle = lane.stored?.bundled?.of(keySeq);
+    if (bundle !== undefined) return new StoredAt(lane, keySeq, bundle);
     const runs = lane.stored?.runs;
     const first = runs?.firstOf(keySeq);
     assert(first !== undefined, "MS1: a message that is there lies nowhere");
@@ -318,6 +210,7 @@ export class Messages {
   private leaveLane(lane: Lane, kept: readonly number[], alone: Bytes[], runs: Bytes[]): void {
     const of = lane.stored;
     const inRuns: number[] = [];
+    const inBundles = new Set<number>();
     const fresh = new Set<number>();
     let keptAlone: Spans | undefined;
     for (const keySeq of kept) {
@@ -325,9 +218,13 @@ export class Messages {
         alone.push(rowAlone(lane, keySeq));
         if (of?.alone !== undefined) keptAlone = withValue(keptAlone, keySeq);
       } else if (of?.fresh?.has(keySeq) === true) fresh.add(keySeq);
+      else if (of?.bundled?.of(keySeq) !== undefined) inBundles.add(keySeq);
       else inRuns.push(keySeq);
     }
     if (of === undefined) return;
+    for (const keySeq of of.bundled?.all() ?? []) {
+      if (!inBundles.has(keySeq)) this.leaveBundle(lane.queue, of, keySeq);
+    }
     for (const keySeq of of.fresh?.keySeqs() ?? []) {
       if (!fresh.has(keySeq)) this.leave(lane, keySeq);
     }
@@ -343,10 +240,16 @@ export class Messages {
     for (const lane of queue.lanes.values()) lane.stored = undefined;
   }
 
+  /** Whether a bundle will tell that this lane was extended, if nothing else happens to it (BU3). */
+  willTell(lane: Lane): boolean {
+    return isBundled(this.state, lane);
+  }
+
   /** Appends everything fresh to a batch, which is out from now on. */
   take(into: Write[], writer: ByteWriter): void {
     assert(this.taken === undefined, "W2: the last batch is still being written");
     const taken: Lane[] = [];
+    const batch = new MessageBatch(this.state, into, writer);
     for (const lane of this.listed) {
       const of = lane.stored;
       const fresh = of?.fresh;
@@ -354,14 +257,15 @@ export class Messages {
       of.listed = false;
       of.fresh = undefined;
       if (fresh.live > 0) {
-        of.runs ??= new Runs();
-        writeRuns(lane, fresh, of.runs, into, writer);
         of.taken = fresh;
+        batch.add(lane, fresh);
         taken.push(lane);
       } else if (of.isEmpty) {
         lane.stored = undefined;
       }
     }
+    batch.finish();
+    for (const lane of this.listed) lane.isExtended = false;
     this.listed = [];
     this.taken = taken;
     this.takenBytes = this.arena.bytes + this.places * placeBytes;
@@ -379,41 +283,6 @@ export class Messages {
     }
     this.taken = undefined;
     this.takenBytes = 0;
-  }
-}
-
-function writeRuns(lane: Lane, fresh: Fresh, runs: Runs, into: Write[], writer: ByteWriter): void {
-  for (const cut of fresh.runs()) {
-    const first = cut.keySeqs[0] ?? 0;
-    runs.add(first, cut.keySeqs.length);
-    into.push(new RunPut(runRow(lane.queue.id, lane.name, first), cut, writer));
-  }
-}
-
-/**
- * A run that is put into the store. Its bytes are gathered when the store asks for them, a few runs in each turn of the event
- * loop: nothing of a batch changes after it was taken, and all its runs at once are some hundred thousand messages.
- */
-class RunPut {
-  readonly kind = "put";
-  readonly key: Bytes;
-  private readonly cut: Cut;
-  private readonly writer: ByteWriter;
-
-  constructor(key: Bytes, cut: Cut, writer: ByteWriter) {
-    this.key = key;
-    this.cut = cut;
-    this.writer = writer;
-  }
-
-  get value(): Uint8Array {
-    const { arena, keySeqs, places } = this.cut;
-    let last = keySeqs[0] ?? 0;
-    for (const [at, keySeq] of keySeqs.entries()) {
-      addToRun(this.writer, last, keySeq, arena.piece(places[at] ?? hole));
-      last = keySeq;
-    }
-    return this.writer.cut();
   }
 }
 

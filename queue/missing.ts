@@ -155,10 +155,13 @@ function missingToSettle(
   lease: LeaseRef,
   settlement: Settlement,
 ): readonly Bytes[] {
+  const isOfLane = settlement.kind === "ack" || settlement.kind === "extend";
+  // As nearly always.
+  if (isOfLane && queue.lanesEvicted === 0) return none;
   const name = laneNameAt(queue, lease.lane, lease.keySeq);
   const lane = queue.lanes.get(name);
   if (lane === undefined) return one(missingLane(state, queue, name));
-  if (settlement.kind === "ack" || settlement.kind === "extend") return none;
+  if (isOfLane) return none;
   const flight = findFlight(lane, keySeqInLane(lease.keySeq));
   if (flight?.state !== flightState.leased || flight.token !== lease.token) return none;
   const rows = new Set<Bytes>();

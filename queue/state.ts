@@ -16,13 +16,15 @@ import type {
   QueueOptions,
 } from "./command.ts";
 import { Agenda } from "./agenda.ts";
+import { Bundles } from "./bundle.ts";
 import { Digest } from "./digest.ts";
 import { Heap } from "./heap.ts";
 import { HistoryRows } from "./history-rows.ts";
 import { family, keySeqOutside, lanePrefix, messagePrefix, subLaneNumber } from "./keys.ts";
 import type { Limits, Rules } from "./options.ts";
 import { Ring, type Linked } from "./ring.ts";
-import { Messages, type LaneMessages } from "./messages.ts";
+import type { LaneMessages } from "./lane-messages.ts";
+import { Messages } from "./messages.ts";
 import type { Spans } from "./spans.ts";
 import type { Bytes } from "./store.ts";
 import { Timer, Timers } from "./timers.ts";
@@ -61,6 +63,8 @@ export class Lane implements Linked<Lane> {
   /** Of a queue without order. */
   readonly pool: Pool | undefined;
   dirty = false;
+  /** Messages were added since its row was written, which a bundle may tell; all else makes it dirty (BU3). */
+  isExtended = false;
   /** The queue's ready lanes, or the machine's idle ones. */
   ring: Ring<Lane> | undefined = undefined;
   previous: Lane | undefined = undefined;
@@ -158,6 +162,7 @@ export class Queue {
   options: QueueOptions;
   revision = 1;
   readonly lanes = new Map<Bytes, Lane>();
+  readonly bundles = new Bundles();
   /** Lanes that ever were, those of which only a row is left included. */
   lanesKnown = 0;
   /** Ordering NONE: its lanes are the sub-lanes of keys.ts. */

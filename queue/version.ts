@@ -3,7 +3,7 @@
 import type { Command } from "./command.ts";
 
 /** The newest version of the rules that this release knows. Version 0 is every state that nobody has raised yet. */
-export const rulesVersionMax = 3;
+export const rulesVersionMax = 4;
 
 /**
  * The version from which on a command may be used; 0 when not named. A release with a new kind of command, or with another
@@ -34,6 +34,9 @@ export const leaseClockWindowsSince = 3;
 
 /** From this version on messages lie in runs (messages.ts), and the rows of lanes say where. */
 export const runsSince = 3;
+
+/** From this version on messages of keys that are rarely used lie in bundles (bundle.ts), which tell of their lanes, too. */
+export const bundlesSince = 4;
 
 /** A log, a store or a snapshot written by a later release: the node must stop, it cannot guess (U2, M6). */
 export class NewerRules extends Error {

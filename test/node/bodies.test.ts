@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Bodies } from "../../node/bodies.ts";
 import type { Bytes, MessagePlace, OrderedStore } from "../../queue/index.ts";
+import { bundleMax } from "../../queue/bundle.ts";
 import { only, Story, text } from "../queue/harness.ts";
 import { settled } from "./fakes.ts";
 
@@ -24,9 +25,20 @@ async function told(...places: readonly MessagePlace[]): Promise<(string | undef
   return messages.map((message) => message && text(message.content));
 }
 
+/** Of a run of a key, which has more messages than lie in a bundle; and of the first message behind it. */
+const runLength = bundleMax.ofLane.messages + 1;
+const second = runLength + 1;
+
 /** Messages of one key, which lie in one run from now on. */
 async function run(key: string, ...all: readonly string[]): Promise<void> {
   for (const body of all) await story.put("q", key, body);
+  for (let n = all.length; n < runLength; n++) await story.put("q", key);
+  await story.replica.flush();
+}
+
+/** Messages of one key each, which lie in one bundle from now on. */
+async function bundle(...all: readonly string[]): Promise<void> {
+  for (const body of all) await story.put("q", body, body);
   await story.replica.flush();
 }
 
@@ -65,10 +77,10 @@ describe("messages of a run", () => {
   test("of two runs of a key: the one that was read last is at hand", async () => {
     await run("a", "1", "2");
     await run("a", "3", "4");
-    expect(await told(at("a", 1), at("a", 3), at("a", 2))).toEqual(["1", "3", "2"]);
+    expect(await told(at("a", 1), at("a", second), at("a", 2))).toEqual(["1", "3", "2"]);
     expect(reads).toEqual([2]);
     expect(await told(at("a", 1), at("a", 2))).toEqual(["1", "2"]);
-    expect(await told(at("a", 3))).toEqual(["3"]);
+    expect(await told(at("a", second))).toEqual(["3"]);
     expect(reads).toEqual([2, 1]);
   });
 
@@ -80,7 +92,7 @@ describe("messages of a run", () => {
     held = [];
     const both = told(at("a", 2), at("b", 1));
     await settled();
-    const other = told(at("a", 3));
+    const other = told(at("a", second));
     await settled();
     expect(held).toHaveLength(2);
     for (const go of held.reverse()) go();
@@ -101,10 +113,10 @@ describe("messages of a run", () => {
     cut = 3;
     expect(await told(at("a", 1))).toEqual(["1"]);
     expect(failures).toEqual([]);
-    await expect(told(at("a", 2))).rejects.toThrow("in the middle of a value");
+    await expect(told(at("a", runLength))).rejects.toThrow("in the middle of a value");
     expect(reads).toEqual([1]);
     await run("b", "3");
-    await expect(told(at("b", 1))).rejects.toThrow("in the middle of a value");
+    await expect(told(at("b", runLength))).rejects.toThrow("in the middle of a value");
     expect(failures).toHaveLength(2);
   });
 
@@ -113,5 +125,37 @@ describe("messages of a run", () => {
     await told(at("a", 1));
     await story.call({ kind: "purge", queue: "q", lane: undefined, dryRun: false });
     expect(await told(at("a", 1), at("a", 2))).toEqual([undefined, undefined]);
+  });
+});
+
+describe("messages of a bundle", () => {
+  test("are read once, in whatever order they are asked for", async () => {
+    await bundle("a", "b", "c");
+    expect(await told(at("b", 1))).toEqual(["b"]);
+    expect(await told(at("c", 1), at("a", 1), at("b", 1))).toEqual(["c", "a", "b"]);
+    expect(reads).toEqual([1]);
+  });
+
+  test("of two bundles are at hand, also of the same key", async () => {
+    await bundle("a", "b");
+    await bundle("a", "c");
+    expect(await told(at("a", 1), at("a", 2), at("b", 1))).toEqual(["a", "a", "b"]);
+    expect(await told(at("c", 1), at("a", 1), at("a", 2))).toEqual(["c", "a", "a"]);
+    expect(reads).toEqual([2]);
+  });
+
+  test("of a state that took the place of another are read again", async () => {
+    await bundle("a", "b");
+    await told(at("a", 1));
+    await story.restart();
+    expect(await told(at("b", 1))).toEqual(["b"]);
+    expect(reads).toEqual([1, 1]);
+  });
+
+  test("that cannot be understood are told (F2)", async () => {
+    await bundle("a", "b");
+    cut = 1;
+    await expect(told(at("a", 1))).rejects.toThrow("in the middle of a value");
+    expect(failures).toHaveLength(1);
   });
 });

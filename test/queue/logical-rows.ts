@@ -1,4 +1,4 @@
-// What rows say, whatever runs the messages were cut into (W5): equal for nodes that applied the same log.
+// What rows say, whatever runs and bundles the messages were put into (W5): equal for nodes that applied the same log.
 
 import { ByteWriter } from "../../queue/byte-writer.ts";
 import { Loader, loadRange } from "../../queue/index.ts";
@@ -16,7 +16,7 @@ export interface StoredState {
   readonly messages: readonly (readonly [MessagePlace, StoredMessage])[];
 }
 
-const cut: readonly string[] = [family.lane, family.message, family.run];
+const cut: readonly string[] = [family.lane, family.message, family.run, family.bundle];
 
 /** `stored`: all rows of a state, sorted. @throws when a row that must be there is not, or says nonsense. */
 export function logicalRows(stored: ReadonlyMap<string, Uint8Array>, rules?: Rules): StoredState {

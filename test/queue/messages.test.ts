@@ -1,4 +1,4 @@
-// Where messages lie: fresh, in runs, alone (MS1-MS3, MR1, MR2).
+// Where messages lie: fresh, in runs, alone (MS1-MS3, MR1, MR2); bundles.test.ts has those of keys that are rarely used.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import type { StoredMessage } from "../../queue/index.ts";
 import { family, partsOfMessageRow } from "../../queue/keys.ts";
 import { MessageArena } from "../../queue/message-arena.ts";
 import { addToRun, messagesOfRun, runMax, RunReader, Runs } from "../../queue/message-run.ts";
-import { runsSince } from "../../queue/version.ts";
+import { rulesVersionMax, runsSince } from "../../queue/version.ts";
 import { bytes, nobody, only, Replica, Story, text } from "./harness.ts";
 
 const stored = (seq: number, body = "x"): StoredMessage => ({
@@ -120,8 +120,9 @@ async function bodies(story: Story, lane: string, keySeqs: readonly number[]): P
   return found;
 }
 
-async function withMessages(count: number, size = 1): Promise<Story> {
-  const story = new Story();
+/** Before there were bundles, by default: each lane has runs, however few messages it has. */
+async function withMessages(count: number, size = 1, version: number = runsSince): Promise<Story> {
+  const story = new Story(Replica.empty(undefined, undefined, version));
   await story.queue("q");
   for (let n = 1; n <= count; n++) await story.put("q", "a", String(n).padEnd(size, "."));
   return story;
@@ -135,6 +136,8 @@ describe("the messages of a lane", () => {
     expect(await rowsOf(many.replica)).toContain("a/132 of 1");
     const large = await withMessages(3, runMax.bytes - 100);
     expect(await rowsOf(large.replica)).toEqual(["a/1 of 1", "a/2 of 1", "a/3 of 1"]);
+    const now = await withMessages(2 * runMax.messages + 3, 1, rulesVersionMax);
+    expect(await rowsOf(now.replica)).toEqual(["a/1 of 64", "a/65 of 64", "a/129 of 3"]);
   });
 
   test("MR1: a run stays until the last of its messages is settled; what was settled is gone before", async () => {
@@ -177,7 +180,7 @@ describe("the messages of a lane", () => {
   });
 
   test("MS3: what is replaced lies alone from then on, and nothing is left of it when it goes", async () => {
-    const story = new Story();
+    const story = new Story(Replica.empty(undefined, undefined, runsSince));
     await story.queue("q", { maxAttempts: 1 });
     await story.session("q");
     await story.put("q", "a", "1");

@@ -10,7 +10,8 @@ import {
   StoredAt,
 } from "../../../queue/index.ts";
 import type { Row, Rules } from "../../../queue/index.ts";
-import { family, historyPrefix, messagePrefix, messageRow } from "../../../queue/keys.ts";
+import { family, historyPrefix, messagePrefix, messageRow, readU32 } from "../../../queue/keys.ts";
+import { headsOf } from "../../../queue/bundle.ts";
 import { messagesOfRun } from "../../../queue/message-run.ts";
 import { nobody, payloadOf, Replica, text, type Call, type Outcome } from "../harness.ts";
 import { Model } from "../model/model.ts";
@@ -137,6 +138,15 @@ export class Judged {
   /** Messages of the rows that the model knows, too; every row has one. */
   private messagesIn(image: readonly Row[]): number {
     let count = image.filter(({ key }) => key.startsWith(family.message)).length;
+    for (const { key, value } of image.filter((row) => row.key.startsWith(family.bundle))) {
+      const { machine } = this.replica;
+      const there = [...headsOf(value)].filter(({ lane, keySeq }) => {
+        const found = machine.message({ queueId: readU32(key, 1), lane, keySeq });
+        return found instanceof StoredAt && found.row === key;
+      });
+      expect(there.length, "a bundle of which nothing is left").toBeGreaterThan(0);
+      count += there.length;
+    }
     for (const { key, value } of image.filter((row) => row.key.startsWith(family.run))) {
       const first = partsOfMessageRow(key);
       if (first === undefined) throw new Error("a run without a place");
