@@ -3,7 +3,8 @@
 //   A2. Apply never waits: rows that it needs from disk are fetched before, and handed in as data.
 //   A3. Everything that entries changed, and the applied index, go to the store in one atomic batch (R4, F6); one batch at
 //       a time. The store may lag: the log is kept until the store has flushed (E8).
-//   A4. Applying is sliced, so that the consensus clock never starves, and stops while too much waits for the store (I7).
+//   A4. Applying is sliced, so that the consensus clock never starves, and stops while too much waits for the store (I7). A
+//       batch is taken in one go, so it is not left to grow beyond lanesPerBatch.
 //   A5. The store is flushed after every flushBytes of entries: a restart applies no more than that again, and what came
 //       while the last flush ran (rocks-store.ts K3).
 
@@ -32,7 +33,7 @@ const flushBytes = 32 * 1024 * 1024;
  * Changed lanes at which a batch is written: it is taken at once, some 3 us for each of them, and waiting longer would not let
  * more changes of a lane fall together where there are that many.
  */
-const lanesPerBatch = 8_192;
+export const lanesPerBatch = 8_192;
 /** Commands of one entry between two looks at the clock. */
 const commandsPerLook = 256;
 

@@ -1,4 +1,4 @@
-// The state from its  Rows come in key order, so that what a row refers to is there before it: see keys.ts.
+// The state from its rows. They come in key order, so that what a row refers to is there before it: see keys.ts.
 //   W6. What is restored goes on exactly as what was stored: rings by their tickets, timers by their deadlines (P7, E6).
 
 import { newBlock } from "./answers.ts";

@@ -1,4 +1,4 @@
-// Everything that nobody holds is taken out, of a queue or of one key (O6): in one step, without a look at a single message.
+// Everything that nobody holds is taken out, of a queue or of one key (O6): in one step, without reading a single message.
 // Its history goes too; of what is leased everything stays. A key is taken only where keys are lanes: elsewhere the whole queue
 // would go, which nobody asked for (P8).
 

@@ -1,6 +1,7 @@
 // Everything that changed since the last time, as rows. What changed often is written once; what came and went, not at all.
 //   W5. A row is a function of the state at the applied index in the same batch: replicas that take at different moments end with
-//       equal rows; only how messages are cut into runs depends on these moments (messages.ts).
+//       rows that say the same; only which messages lie together, and whether a lane is told with them, depends on these moments
+//       (messages.ts).
 
 import { ByteWriter } from "./byte-writer.ts";
 import * as keys from "./keys.ts";
@@ -26,7 +27,7 @@ export function takeWrites(state: State): readonly Write[] {
   for (const session of state.dirtySessions) takeSession(session, writes, writer);
   state.dirtySessions.length = 0;
   takeTakers(state, writes, writer);
-  // Ranges that are deleted are in front of the runs (W7), and the runs in front of the lanes that tell of them.
+  // Ranges that are deleted are in front of runs and bundles (W7). What of the lanes no bundle tells comes last.
   state.rows.take(writes, writer);
   state.messages.take(writes, writer);
   takeLanes(state, writes, writer);

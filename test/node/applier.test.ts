@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Applier, type ApplierEvents } from "../../node/applier.ts";
+import { Applier, lanesPerBatch, type ApplierEvents } from "../../node/applier.ts";
 import {
   decodeMeta,
   defaultOptions,
@@ -346,6 +346,25 @@ describe("A3: one atomic batch of whole entries at a time", () => {
     await time.advance(500);
     expect(operations.filter(({ operation }) => operation === "write")).toHaveLength(1);
     expect(applier.storedIndex).toBe(2);
+  });
+
+  test("with many changed lanes a batch is due at once: taking it stops everything else (A4)", async () => {
+    const { applier, time, operations, failures } = await world({
+      writeBehindMs: 1_000,
+      writeBehindBytesMax: 64 * 1024 * 1024,
+    });
+    const writes = (): number => operations.filter((one) => one.operation === "write").length;
+    const keys = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, n) => [nobody, enqueue("q", `k${from + n}`)] as const);
+    applier.push([entryOf(1, [[nobody, createQueue("q")]])]);
+    applier.push([entryOf(2, keys(0, lanesPerBatch - 1))]);
+    await time.advance(900);
+    expect(writes()).toBe(0);
+    applier.push([entryOf(3, keys(lanesPerBatch - 1, lanesPerBatch))]);
+    await time.advance(1);
+    expect(writes()).toBe(1);
+    expect(applier.storedIndex).toBe(3);
+    expect(failures).toEqual([]);
   });
 
   test("above the bound a batch is due at once, and one batch is out at a time (A4, I7)", async () => {
