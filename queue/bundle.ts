@@ -4,7 +4,8 @@
 //   A bundle's value: for each message: lane · key_seq · length u32 · message-row.ts
 //   What it tells, in a row of its own that is read at start-up: for each lane: name · length u32 · lane-row.ts
 //
-//   BU1. A bundle is written once. Its messages are settled one by one; both its rows go when all of them are.
+//   BU1. A bundle is written once. Its messages are settled one by one; both its rows go when all of them are: a message that
+//        stays, parked for example, keeps some 20 KiB on the disk at most.
 //   BU2. Which messages of it are there nobody can tell but their lanes.
 //   BU3. A lane to which messages were only added since its row was written is told by the bundle of the newest of them: of two
 //        rows of a lane the one with the higher tail is newer, and with the same tail its own. Whatever else happens to a lane,
