@@ -136,9 +136,17 @@ export class Bundled {
     return bundled;
   }
 
+  /** −1: it is in none. In a deep lane there are many, and what is settled is the first one, or lies in a run before them. */
   private at(keySeq: number): number {
-    // The first one, as nearly always.
-    return this.keySeqs[0] === keySeq ? 0 : this.keySeqs.indexOf(keySeq);
+    const { keySeqs } = this;
+    let low = 0;
+    let high = keySeq <= (keySeqs[0] ?? 0) ? 1 : keySeqs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((keySeqs[middle] ?? 0) < keySeq) low = middle + 1;
+      else high = middle;
+    }
+    return keySeqs[low] === keySeq ? low : -1;
   }
 }
 
