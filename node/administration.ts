@@ -14,7 +14,7 @@ import type {
   TransferOutcome,
 } from "../raft/index.ts";
 import type { Clock } from "./clock.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 import type { RestoredLog } from "./log/index.ts";
 import type { Members } from "./members.ts";
 import { MembershipChanges, type ChangeOutcome, type ChangeRequest } from "./membership-changes.ts";

@@ -1,17 +1,14 @@
 // The door of node/: a server from a configuration.
 export { startServer, type RunningServer } from "./server.ts";
+export { ConfigError, parseConfig, parseMember, type RawOptions } from "./config.ts";
 export {
-  ConfigError,
   environmentName,
   nodeIdMax,
-  parseConfig,
-  parseMember,
   serverOptions,
   type MemberAddress,
-  type RawOptions,
   type ServerConfig,
   type ServerOption,
-} from "./config.ts";
+} from "./server-options.ts";
 export { recoverDirectory } from "./recover-directory.ts";
 export { RecoverError, type Survivor } from "./recover.ts";
 export { InspectError, inspectLogFile, logFilesOf, type InspectRange } from "./inspect-log.ts";

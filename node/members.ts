@@ -9,7 +9,7 @@
 //   ME3. This node's membership ends only on the word of a committed membership (IN5).
 
 import { decodeMembership, type Entry, type Membership, type NodeId } from "../raft/index.ts";
-import type { MemberAddress } from "./config.ts";
+import type { MemberAddress } from "./server-options.ts";
 import type { Incarnations } from "./incarnations.ts";
 import {
   isAddress,

@@ -6,7 +6,7 @@
 //   MC3. What holds already is a success: a call may be made again after a lost answer.
 
 import type { Entry, EntryId, MembershipChange, NodeId, Proposed } from "../raft/index.ts";
-import type { MemberAddress } from "./config.ts";
+import type { MemberAddress } from "./server-options.ts";
 import type { Members } from "./members.ts";
 import type { Unanswered } from "./proposer.ts";
 import {

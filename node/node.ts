@@ -13,7 +13,7 @@ import {
 import { Raft, type NodeId, type Output, type RaftStatus } from "../raft/index.ts";
 import { Administration } from "./administration.ts";
 import { startTicker, type Clock, type Timer } from "./clock.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 import { Consensus, type ConsensusEvents } from "./consensus.ts";
 import { addsMessages, diskRefusal, type DiskSpace } from "./disk-space.ts";
 import { textOf } from "./door.ts";
@@ -26,6 +26,7 @@ import { Replica } from "./replica.ts";
 import { SnapshotSender } from "./snapshot-sender.ts";
 import type { State, StateDirectory } from "./state-directory.ts";
 import { stalledMs, StallWatch } from "./stall-watch.ts";
+import { Pacing } from "./pacing.ts";
 import { Streams } from "./streams.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { raftConfig } from "./raft-config.ts";
@@ -63,6 +64,7 @@ const proposerBacklogBytesMax = 16 * 1024 * 1024;
 export class Node {
   readonly id: NodeId;
   readonly streams = new Streams();
+  readonly pacing: Pacing;
   readonly administration: Administration;
   readonly #config: ServerConfig;
   readonly #ports: NodePorts;
@@ -106,6 +108,11 @@ export class Node {
     });
     this.administration.restored(ports.restored, ports.state.machine.appliedIndex);
     this.#leadership = new Leadership(ports.clock);
+    this.pacing = new Pacing({
+      clock: ports.clock,
+      enqueueFloor: config.enqueueFloor,
+      isAhead: (queue) => this.machine.isAhead(queue),
+    });
     this.#proposer = new Proposer(
       ports.clock,
       {
@@ -371,6 +378,7 @@ export class Node {
         this.#consensus.input({ kind: "applied", index });
         this.#waiting.applied(index);
         this.#proposer.applied(index);
+        this.pacing.applied();
       },
       installed: (index, membership) => this.administration.installed(index, membership),
       failed: (error) => this.#consensus.fail(error),

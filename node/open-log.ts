@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 import { decodeMembership, type Membership } from "../raft/index.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 import type { Disk } from "./log/disk.ts";
 import { DurableLog, type DurableLogOptions, type OpenedLog } from "./log/index.ts";
 import { encodeRoster, rosterOf } from "./roster.ts";

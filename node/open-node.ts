@@ -2,7 +2,8 @@
 
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
-import { ConfigError, type ServerConfig } from "./config.ts";
+import { ConfigError } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 import { DiskSpace } from "./disk-space.ts";
 import { isUsed, openIdentity, type IdentitySource } from "./identity.ts";
 import { openIncarnations } from "./incarnations.ts";

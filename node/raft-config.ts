@@ -1,7 +1,7 @@
 // What the consensus module is told of the server's configuration.
 
 import type { RaftConfig } from "../raft/index.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 
 /** Payload in one message to a follower, which is never more than may be under way to it. */
 const appendBytesMax = 1024 * 1024;

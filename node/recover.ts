@@ -13,7 +13,7 @@
 
 import type { Logger } from "pino";
 import { encodeMembership, type Entry, type Membership, type NodeId } from "../raft/index.ts";
-import type { MemberAddress } from "./config.ts";
+import type { MemberAddress } from "./server-options.ts";
 import {
   beginRecovery,
   endRecovery,

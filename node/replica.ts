@@ -7,7 +7,7 @@ import type { Entry, Membership, SnapshotWrite } from "../raft/index.ts";
 import { Applier, type ApplierEvents } from "./applier.ts";
 import type { Clock } from "./clock.ts";
 import { Compactor } from "./compactor.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 import type { Consensus } from "./consensus.ts";
 import type { DiskSpace } from "./disk-space.ts";
 import type { DurableLog } from "./log/index.ts";

@@ -6,7 +6,7 @@
 
 import type { NodeId } from "../raft/index.ts";
 import { assert } from "./assert.ts";
-import type { MemberAddress } from "./config.ts";
+import type { MemberAddress } from "./server-options.ts";
 
 export interface MemberRecord extends MemberAddress {
   /** Of its disk (identity.ts); empty: not known yet. */

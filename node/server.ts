@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { pino, type Logger } from "pino";
 import { systemClock } from "./clock.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./server-options.ts";
 import { PeerLinks } from "./grpc/peer-links.ts";
 import { serveClients, servePeers, type Listening } from "./grpc/server.ts";
 import { NodeDisk } from "./log/index.ts";

@@ -232,6 +232,12 @@ export function stalledQueues(state: State): StalledQueue[] {
   return stalled;
 }
 
+/** Whether its consumers hold all that they have credit for, and more could be handed out. O(1). */
+export function isAhead({ options, leased, ready, takers, selective }: Queue): boolean {
+  if (options.paused || leased === 0 || ready.first === undefined) return false;
+  return takers.first === undefined && selective.first === undefined;
+}
+
 function couldGoOn({ ready, takers, selective, lanes }: Queue): boolean {
   if (ready.first === undefined) return false;
   if (takers.first !== undefined) return true;

@@ -15,7 +15,13 @@ import type { DueRange } from "./agenda.ts";
 import { recall, remember } from "./answers.ts";
 import { assert } from "./assert.ts";
 import { firstByName, type NamePage } from "./by-name.ts";
-import { QueueView, sessionsConsuming, stalledQueues, type StalledQueue } from "./browse.ts";
+import {
+  isAhead,
+  QueueView,
+  sessionsConsuming,
+  stalledQueues,
+  type StalledQueue,
+} from "./browse.ts";
 import { canCatchUp, catchUp, missingToCatchUp } from "./catch-up.ts";
 import type { LogRecord } from "./codec.ts";
 import { kindNumber } from "./command-kind.ts";
@@ -308,6 +314,12 @@ export class Machine {
   queueInfo(name: string): QueueInfo | undefined {
     const queue = this.state.queues.get(name);
     return queue === undefined ? undefined : describe(queue);
+  }
+
+  /** Whether producers of this queue are ahead of its consumers (browse.ts). */
+  isAhead(name: string): boolean {
+    const queue = this.state.queues.get(name);
+    return queue !== undefined && isAhead(queue);
   }
 
   hasQueue(name: string): boolean {

@@ -2,7 +2,8 @@
 
 import { connect, type Client } from "../client/client.ts";
 import type { ConnectOptions } from "../client/options.ts";
-import { parseConfig, type ServerConfig } from "../node/config.ts";
+import { parseConfig } from "../node/config.ts";
+import type { ServerConfig } from "../node/server-options.ts";
 import type { NodeId } from "../raft/index.ts";
 import type { CallWorld, Listener } from "./calls/call-world.ts";
 import { Calls } from "./calls/calls.ts";

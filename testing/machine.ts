@@ -2,7 +2,7 @@
 // the services of node/grpc behind it.
 
 import { pino, type Logger } from "pino";
-import type { ServerConfig } from "../node/config.ts";
+import type { ServerConfig } from "../node/server-options.ts";
 import { clientServices } from "../node/grpc/server.ts";
 import { Dismissed } from "../node/members.ts";
 import type { Node } from "../node/node.ts";

@@ -3,7 +3,7 @@
 import type { sendUnaryData, ServerUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { Malformed, whole } from "../door.ts";
-import { nodeIdMax } from "../config.ts";
+import { nodeIdMax } from "../server-options.ts";
 import { isAddress } from "../introduction.ts";
 import type { ChangeRefusal, ChangeRequest } from "../membership-changes.ts";
 import type { Node } from "../node.ts";

@@ -15,6 +15,7 @@ import type { Bodies } from "../bodies.ts";
 import type { Clock } from "../clock.ts";
 import { Malformed, refusalOf, whole } from "../door.ts";
 import type { Node } from "../node.ts";
+import type { Hold } from "../pacing.ts";
 import type { Respond } from "../proposer.ts";
 import type { DeliverySink } from "../streams.ts";
 import { deliveryBytes } from "../wire.ts";
@@ -39,6 +40,22 @@ const reassureMs = 500;
 /** A heartbeat that answers none of the client's. */
 const unasked = -1;
 
+function isIntake({ op }: ClientCommand): boolean {
+  return op === "enqueue" || op === "enqueueBatch";
+}
+
+/** How many messages a frame brings, by queue. */
+function messagesOf({ commands }: ClientFrame): Map<string, number> {
+  const messages = new Map<string, number>();
+  for (const command of commands) {
+    if (command.op !== "enqueue" && command.op !== "enqueueBatch") continue;
+    const { queue } = command;
+    const count = command.op === "enqueue" ? 1 : command.messages.length;
+    messages.set(queue, (messages.get(queue) ?? 0) + count);
+  }
+  return messages;
+}
+
 export function connect(context: StreamContext, call: Call): void {
   new ClientStream(context, call);
 }
@@ -58,6 +75,9 @@ class ClientStream implements DeliverySink {
   /** Frames of the client stay in its socket: the node takes no more, or the client does not. */
   #heldBackByNode = false;
   #heldBackByOutbox = false;
+  #heldToPace: Hold | undefined;
+  /** Who settles, too, is not held to a pace: that would hold up what the others are held for. */
+  #onlyEnqueues = true;
   /** Commands without an answer yet. */
   #unanswered = 0;
   /** The client says no more. */
@@ -190,6 +210,7 @@ class ClientStream implements DeliverySink {
       this.#outbox.writer.heartbeat(frame.heartbeat);
       this.#outbox.flushSoon();
     }
+    this.#pace(frame);
     if (node.full && !this.#heldBackByNode) {
       this.#heldBackByNode = true;
       this.#call.pause();
@@ -199,6 +220,18 @@ class ClientStream implements DeliverySink {
         this.#resume();
       });
     }
+  }
+
+  /** PA1 of pacing.ts. */
+  #pace(frame: ClientFrame): void {
+    if (!this.#onlyEnqueues || this.#heldToPace !== undefined || this.#isOver) return;
+    const messages = messagesOf(frame);
+    if (messages.size === 0) return;
+    this.#heldToPace = this.#context.node.pacing.hold(messages, () => {
+      this.#heldToPace = undefined;
+      this.#resume();
+    });
+    if (this.#heldToPace !== undefined) this.#call.pause();
   }
 
   /** Its heartbeats are not read now, and it would leave a node that is silent for 1.5 s. */
@@ -216,7 +249,8 @@ class ClientStream implements DeliverySink {
   }
 
   #resume(): void {
-    if (!this.#heldBackByNode && !this.#heldBackByOutbox) this.#call.resume();
+    if (this.#heldBackByNode || this.#heldBackByOutbox || this.#heldToPace !== undefined) return;
+    this.#call.resume();
   }
 
   get #isOver(): boolean {
@@ -245,9 +279,13 @@ class ClientStream implements DeliverySink {
     }
     if (said.op === "subscribe")
       this.#deliveries.settleOnDelivery(said.consumer, said.ackMode === "ON_DELIVERY");
+    if (!isIntake(said)) this.#onlyEnqueues = false;
     const { sequence } = origin;
     this.#unanswered += 1;
+    const settles = command.kind === "settle" && command.settlement.kind !== "extend";
+    if (settles) node.pacing.settling();
     const respond: Respond = (answer) => {
+      if (settles) node.pacing.settled();
       if (this.#state !== "attached") return;
       if ("kind" in answer) {
         // Its stream ends: the client sends the command again, with the same number, where the leader is.
@@ -350,6 +388,7 @@ class ClientStream implements DeliverySink {
     this.#state = "over";
     this.#outbox.close();
     this.#deliveries.close();
+    this.#heldToPace?.end();
     this.#early = [];
     const { node } = this.#context;
     // Its leases stay; nothing new is granted to it until it attaches again.

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { format } from "prettier";
 import { expect, test } from "vitest";
-import { environmentName, serverOptions, type ServerOption } from "../../node/config.ts";
+import { environmentName, serverOptions, type ServerOption } from "../../node/server-options.ts";
 
 const path = new URL("../../docs/configuration.md", import.meta.url);
 
 const introduction = `# Configuration of a server
 
-Made from the table in node/config.ts; a test keeps the two equal (\`UPDATE_DOCS=1 npx vitest run --project unit test/docs\` rewrites this page).
+Made from the table in node/server-options.ts; a test keeps the two equal (\`UPDATE_DOCS=1 npx vitest run --project unit test/docs\` rewrites this page).
 
 A flag of \`raftq server\` wins over the environment, the environment over the file (\`--config FILE\` or \`RAFTQ_CONFIG\`: JSON, keyed by the flag's name without dashes), the file over the default. A wrong value stops the start and names the option.
 `;

@@ -1,7 +1,7 @@
 // Whole nodes in one process and in virtual time: the real loop, applier, log, snapshots and state directory on simulated
 // disks, stores, clocks and links. Everything that is random comes from one seed; the same seed does the same things.
 
-import type { MemberAddress, ServerConfig } from "../../node/config.ts";
+import type { MemberAddress, ServerConfig } from "../../node/server-options.ts";
 import { DiskSpace } from "../../node/disk-space.ts";
 import { Node } from "../../node/node.ts";
 import { Members } from "../../node/members.ts";

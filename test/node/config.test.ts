@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, environmentName, parseConfig, serverOptions } from "../../node/config.ts";
+import { ConfigError, parseConfig } from "../../node/config.ts";
+import { environmentName, serverOptions } from "../../node/server-options.ts";
 
 const members = ["1=h1:7401/h1:7400", "2=h2:7401/h2:7400", "3=h3:7401/h3:7400"];
 const good = { "node-id": "1", "cluster-id": "prod", member: members };

@@ -2,7 +2,7 @@
 
 import { pino } from "pino";
 import type { Clock, Timer } from "../../node/clock.ts";
-import type { MemberAddress, ServerConfig } from "../../node/config.ts";
+import type { MemberAddress, ServerConfig } from "../../node/server-options.ts";
 import type { OrderedStore, StoreSnapshot } from "../../queue/index.ts";
 
 /** Mulberry32: small, seeded, good enough for tests. */
@@ -189,6 +189,7 @@ export function configOf(
     outboxBytesMax: 256 * 1024,
     lanesResidentMax: 1_000,
     drainMs: 1_000,
+    enqueueFloor: 10_000,
     diskFreeMinBytes: 0,
     diskReserveBytes: 0,
     ...changes,

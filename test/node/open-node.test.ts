@@ -1,7 +1,8 @@
 // How a node begins: with the members of a new cluster, as one that joins, or with what its directory says.
 
 import { expect, test } from "vitest";
-import { ConfigError, type ServerConfig } from "../../node/config.ts";
+import { ConfigError } from "../../node/config.ts";
+import type { ServerConfig } from "../../node/server-options.ts";
 import { IdentityError } from "../../node/identity.ts";
 import type { Node } from "../../node/node.ts";
 import { openNode } from "../../node/open-node.ts";

@@ -1,6 +1,6 @@
 // What a seed draws before its world begins: how many nodes, how large everything is, which faults are on and how strong.
 
-import type { ServerConfig } from "../../node/config.ts";
+import type { ServerConfig } from "../../node/server-options.ts";
 import { faultKinds, type FaultKind } from "./faults.ts";
 import type { Weather } from "../../testing/network.ts";
 import type { DiskWeather } from "../../testing/machine.ts";

@@ -1,6 +1,6 @@
 // A machine of the simulation: what its disk holds is read along, from the bytes (disk-log.ts).
 
-import type { ServerConfig } from "../../node/config.ts";
+import type { ServerConfig } from "../../node/server-options.ts";
 import type { NodeId } from "../../raft/index.ts";
 import { Machine, type MachineWorld, type Saved } from "../../testing/machine.ts";
 import type { Random } from "../../testing/random.ts";

@@ -1,6 +1,6 @@
 // The whole cluster and its clients in one thread, from one seed.
 
-import type { ServerConfig } from "../../node/config.ts";
+import type { ServerConfig } from "../../node/server-options.ts";
 import type { NodeId } from "../../raft/index.ts";
 import { configOf } from "../node/fakes.ts";
 import type { CallWorld, Listener } from "../../testing/calls/call-world.ts";

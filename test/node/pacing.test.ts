@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+import { Pacing, type Hold } from "../../node/pacing.ts";
+import { VirtualTime } from "./fakes.ts";
+
+const floor = 1_000;
+
+/** A node whose queues are ahead when the test says so. */
+function world(enqueueFloor = floor) {
+  const time = new VirtualTime();
+  const ahead = new Set<string>();
+  const pacing = new Pacing({
+    clock: time.clock(),
+    enqueueFloor,
+    isAhead: (queue) => ahead.has(queue),
+  });
+  const resumed: string[] = [];
+  const settling = (settlements: number): void => {
+    for (let i = 0; i < settlements; i += 1) pacing.settling();
+  };
+  const settled = (settlements: number): void => {
+    for (let i = 0; i < settlements; i += 1) pacing.settled();
+    pacing.applied();
+  };
+  const hold = (name: string, messages: Record<string, number>): Hold | undefined =>
+    pacing.hold(new Map(Object.entries(messages)), () => resumed.push(name));
+  /** Settlements are under way, and have been for a while. */
+  const busy = async (): Promise<void> => {
+    settling(100);
+    await time.advance(500);
+  };
+  return { time, ahead, pacing, resumed, settling, settled, hold, busy };
+}
+
+describe("PA1: who is held", () => {
+  test("a stream that brings for a queue that is ahead, while the node is busy", async () => {
+    const { ahead, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    expect(hold("one", { q: 10 })).toBeDefined();
+  });
+
+  test("nobody while the queue is not ahead", async () => {
+    const { hold, busy } = world();
+    await busy();
+    expect(hold("one", { q: 10 })).toBeUndefined();
+  });
+
+  test("nobody who brings for another queue, too, that is not ahead: its consumers wait for that", async () => {
+    const { ahead, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    expect(hold("one", { q: 10, other: 1 })).toBeUndefined();
+    ahead.add("other");
+    expect(hold("one", { q: 10, other: 1 })).toBeDefined();
+  });
+
+  test("nobody with a floor of 0", async () => {
+    const { ahead, hold, busy } = world(0);
+    ahead.add("q");
+    await busy();
+    expect(hold("one", { q: 10 })).toBeUndefined();
+  });
+
+  test.each([
+    // Every 20 ms 500 are handed in, and answered after so long: 25, 50, 100, 400 of them under way on the mean.
+    [1, false],
+    [2, false],
+    [4, true],
+    [16, true],
+  ])(
+    "busy is what is under way on the mean, not at its most: 500 for %i of 20 ms: %s",
+    async (ms, isHeld) => {
+      const { ahead, time, settling, settled, hold } = world();
+      ahead.add("q");
+      for (let round = 0; round < 50; round += 1) {
+        settling(500);
+        await time.advance(ms);
+        settled(500);
+        await time.advance(20 - ms);
+      }
+      expect(hold("one", { q: 1 }) !== undefined).toBe(isHeld);
+    },
+  );
+
+  test("not busy any more soon after the last settlement was answered", async () => {
+    const { ahead, time, settled, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    settled(100);
+    await time.advance(50);
+    expect(hold("one", { q: 1 })).toBeUndefined();
+  });
+});
+
+describe("PA2: when it goes on", () => {
+  test("as soon as something is applied after which its queue is not ahead; others wait on", async () => {
+    const { ahead, pacing, resumed, hold, busy } = world();
+    ahead.add("q").add("other");
+    await busy();
+    hold("one", { q: 50 });
+    hold("two", { other: 50 });
+    hold("three", { q: 50, other: 50 });
+    pacing.applied();
+    expect(resumed).toEqual([]);
+    ahead.delete("q");
+    expect(resumed).toEqual([]);
+    pacing.applied();
+    expect(resumed).toEqual(["one", "three"]);
+    pacing.applied();
+    expect(resumed).toHaveLength(2);
+  });
+
+  test("when the node is not busy any more", async () => {
+    const { ahead, time, pacing, resumed, settled, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    hold("one", { q: 100 });
+    settled(100);
+    expect(resumed).toEqual([]);
+    await time.advance(40);
+    pacing.applied();
+    expect(resumed).toEqual(["one"]);
+    await time.advance(1_000);
+    expect(resumed).toEqual(["one"]);
+  });
+
+  test("all of them together at the floor, each in its turn, although nothing is ever applied", async () => {
+    const { ahead, time, resumed, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    hold("one", { q: 40 });
+    hold("two", { q: 60 });
+    await time.advance(39);
+    expect(resumed).toEqual([]);
+    await time.advance(1);
+    expect(resumed).toEqual(["one"]);
+    await time.advance(59);
+    expect(resumed).toEqual(["one"]);
+    await time.advance(1);
+    expect(resumed).toEqual(["one", "two"]);
+  });
+
+  test("after 200 ms at the latest, however many are before it", async () => {
+    const { ahead, time, resumed, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    for (const name of ["one", "two", "three"]) hold(name, { q: 1_000 });
+    await time.advance(199);
+    expect(resumed).toEqual([]);
+    await time.advance(1);
+    expect(resumed).toEqual(["one", "two", "three"]);
+  });
+
+  test("who went on early, or ended, takes no turn from the others", async () => {
+    const { ahead, time, pacing, resumed, hold, busy } = world();
+    ahead.add("q").add("other");
+    await busy();
+    hold("one", { other: 100 });
+    const ended = hold("two", { q: 50 });
+    ahead.delete("other");
+    pacing.applied();
+    ended?.end();
+    ended?.end();
+    hold("three", { q: 20 });
+    await time.advance(20);
+    expect(resumed).toEqual(["one", "three"]);
+    await time.advance(1_000);
+    expect(resumed).toEqual(["one", "three"]);
+  });
+});
