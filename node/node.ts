@@ -111,7 +111,7 @@ export class Node {
     this.pacing = new Pacing({
       clock: ports.clock,
       enqueueFloor: config.enqueueFloor,
-      isAhead: (queue) => this.machine.isAhead(queue),
+      leasesWhenAhead: (queue) => this.machine.leasesWhenAhead(queue),
     });
     this.#proposer = new Proposer(
       ports.clock,

@@ -232,10 +232,10 @@ export function stalledQueues(state: State): StalledQueue[] {
   return stalled;
 }
 
-/** Whether its consumers hold all that they have credit for, and more could be handed out. O(1). */
-export function isAhead({ options, leased, ready, takers, selective }: Queue): boolean {
-  if (options.paused || leased === 0 || ready.first === undefined) return false;
-  return takers.first === undefined && selective.first === undefined;
+/** What the consumers of a queue hold, when that is all that they have credit for and more could be handed out; else 0. O(1). */
+export function leasesWhenAhead({ options, leased, ready, takers, selective }: Queue): number {
+  if (options.paused || ready.first === undefined) return 0;
+  return takers.first === undefined && selective.first === undefined ? leased : 0;
 }
 
 function couldGoOn({ ready, takers, selective, lanes }: Queue): boolean {

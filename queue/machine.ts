@@ -16,7 +16,7 @@ import { recall, remember } from "./answers.ts";
 import { assert } from "./assert.ts";
 import { firstByName, type NamePage } from "./by-name.ts";
 import {
-  isAhead,
+  leasesWhenAhead,
   QueueView,
   sessionsConsuming,
   stalledQueues,
@@ -316,10 +316,10 @@ export class Machine {
     return queue === undefined ? undefined : describe(queue);
   }
 
-  /** Whether producers of this queue are ahead of its consumers (browse.ts). */
-  isAhead(name: string): boolean {
+  /** What its consumers hold, when producers are ahead of them (browse.ts); else 0. */
+  leasesWhenAhead(name: string): number {
     const queue = this.state.queues.get(name);
-    return queue !== undefined && isAhead(queue);
+    return queue === undefined ? 0 : leasesWhenAhead(queue);
   }
 
   hasQueue(name: string): boolean {

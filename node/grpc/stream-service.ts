@@ -222,12 +222,14 @@ class ClientStream implements DeliverySink {
     }
   }
 
-  /** PA1 of pacing.ts. */
+  /** PA1 of pacing.ts: what this frame brought is counted, and its stream may be held. */
   #pace(frame: ClientFrame): void {
+    const { pacing } = this.#context.node;
+    if (!this.#onlyEnqueues) pacing.look();
     if (!this.#onlyEnqueues || this.#heldToPace !== undefined || this.#isOver) return;
     const messages = messagesOf(frame);
     if (messages.size === 0) return;
-    this.#heldToPace = this.#context.node.pacing.hold(messages, () => {
+    this.#heldToPace = pacing.hold(messages, () => {
       this.#heldToPace = undefined;
       this.#resume();
     });
@@ -282,10 +284,12 @@ class ClientStream implements DeliverySink {
     if (!isIntake(said)) this.#onlyEnqueues = false;
     const { sequence } = origin;
     this.#unanswered += 1;
-    const settles = command.kind === "settle" && command.settlement.kind !== "extend";
-    if (settles) node.pacing.settling();
+    const settled =
+      command.kind === "settle" && command.settlement.kind !== "extend"
+        ? node.pacing.settling(command.lease.queue)
+        : undefined;
     const respond: Respond = (answer) => {
-      if (settles) node.pacing.settled();
+      settled?.();
       if (this.#state !== "attached") return;
       if ("kind" in answer) {
         // Its stream ends: the client sends the command again, with the same number, where the leader is.

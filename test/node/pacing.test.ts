@@ -8,27 +8,31 @@ const floor = 1_000;
 function world(enqueueFloor = floor) {
   const time = new VirtualTime();
   const ahead = new Set<string>();
+  /** What the consumers of each queue hold. */
+  const leases = { each: 100 };
   const pacing = new Pacing({
     clock: time.clock(),
     enqueueFloor,
-    isAhead: (queue) => ahead.has(queue),
+    leasesWhenAhead: (queue) => (ahead.has(queue) ? leases.each : 0),
   });
   const resumed: string[] = [];
-  const settling = (settlements: number): void => {
-    for (let i = 0; i < settlements; i += 1) pacing.settling();
+  const unanswered: (() => void)[] = [];
+  const settling = (settlements: number, queue = "q"): void => {
+    for (let i = 0; i < settlements; i += 1) unanswered.push(pacing.settling(queue));
+    pacing.look();
   };
   const settled = (settlements: number): void => {
-    for (let i = 0; i < settlements; i += 1) pacing.settled();
+    for (const answer of unanswered.splice(0, settlements)) answer();
     pacing.applied();
   };
   const hold = (name: string, messages: Record<string, number>): Hold | undefined =>
     pacing.hold(new Map(Object.entries(messages)), () => resumed.push(name));
-  /** Settlements are under way, and have been for a while. */
-  const busy = async (): Promise<void> => {
-    settling(100);
+  /** Settlements are under way in each of these, and have been for a while. */
+  const busy = async (...queues: string[]): Promise<void> => {
+    for (const queue of ["q", ...queues]) settling(100, queue);
     await time.advance(500);
   };
-  return { time, ahead, pacing, resumed, settling, settled, hold, busy };
+  return { time, ahead, leases, pacing, resumed, settling, settled, hold, busy };
 }
 
 describe("PA1: who is held", () => {
@@ -48,7 +52,7 @@ describe("PA1: who is held", () => {
   test("nobody who brings for another queue, too, that is not ahead: its consumers wait for that", async () => {
     const { ahead, hold, busy } = world();
     ahead.add("q");
-    await busy();
+    await busy("other");
     expect(hold("one", { q: 10, other: 1 })).toBeUndefined();
     ahead.add("other");
     expect(hold("one", { q: 10, other: 1 })).toBeDefined();
@@ -61,6 +65,41 @@ describe("PA1: who is held", () => {
     expect(hold("one", { q: 10 })).toBeUndefined();
   });
 
+  test("nobody whose consumers are busy with what they hold, rather than waiting for it to be settled", async () => {
+    const { ahead, leases, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    leases.each = 310;
+    expect(hold("one", { q: 10 })).toBeUndefined();
+    leases.each = 290;
+    expect(hold("one", { q: 10 })).toBeDefined();
+  });
+
+  test("nobody for a queue in which nothing is settled, however busy the others are", async () => {
+    const { ahead, hold, busy } = world();
+    ahead.add("other");
+    await busy();
+    expect(hold("one", { other: 10 })).toBeUndefined();
+  });
+
+  test("what is under way for long is not forgotten; what was answered is", async () => {
+    const { ahead, time, leases, settled, pacing, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    for (let i = 0; i < 5; i += 1) {
+      await time.advance(2_000);
+      pacing.applied();
+    }
+    expect(hold("one", { q: 10 })).toBeDefined();
+    settled(100);
+    await time.advance(2_000);
+    pacing.applied();
+    leases.each = 1;
+    expect(hold("two", { q: 10 })).toBeUndefined();
+    await busy();
+    expect(hold("three", { q: 10 })).toBeDefined();
+  });
+
   test.each([
     // Every 20 ms 500 are handed in, and answered after so long: 25, 50, 100, 400 of them under way on the mean.
     [1, false],
@@ -70,8 +109,9 @@ describe("PA1: who is held", () => {
   ])(
     "busy is what is under way on the mean, not at its most: 500 for %i of 20 ms: %s",
     async (ms, isHeld) => {
-      const { ahead, time, settling, settled, hold } = world();
+      const { ahead, time, leases, settling, settled, hold } = world();
       ahead.add("q");
+      leases.each = 1;
       for (let round = 0; round < 50; round += 1) {
         settling(500);
         await time.advance(ms);
@@ -96,7 +136,7 @@ describe("PA2: when it goes on", () => {
   test("as soon as something is applied after which its queue is not ahead; others wait on", async () => {
     const { ahead, pacing, resumed, hold, busy } = world();
     ahead.add("q").add("other");
-    await busy();
+    await busy("other");
     hold("one", { q: 50 });
     hold("two", { other: 50 });
     hold("three", { q: 50, other: 50 });
@@ -111,8 +151,9 @@ describe("PA2: when it goes on", () => {
   });
 
   test("when the node is not busy any more", async () => {
-    const { ahead, time, pacing, resumed, settled, hold, busy } = world();
+    const { ahead, time, leases, pacing, resumed, settled, hold, busy } = world();
     ahead.add("q");
+    leases.each = 1;
     await busy();
     hold("one", { q: 100 });
     settled(100);
@@ -154,7 +195,7 @@ describe("PA2: when it goes on", () => {
   test("who went on early, or ended, takes no turn from the others", async () => {
     const { ahead, time, pacing, resumed, hold, busy } = world();
     ahead.add("q").add("other");
-    await busy();
+    await busy("other");
     hold("one", { other: 100 });
     const ended = hold("two", { q: 50 });
     ahead.delete("other");
