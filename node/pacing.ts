@@ -6,7 +6,8 @@
 //        only while this node is busy: `busySettlements` under way, on the mean. An unhurried one has a few (Little's law: the
 //        rate times the time of a round).
 //   PA2. It goes on when that is true no longer of one of its queues, as soon as something is applied; at the latest when its turn
-//        has come if all that are held have `enqueueFloor` messages a second, and after `holdMsMax`.
+//        has come if all that are held have `paceShare` of the rate at which is settled, and `enqueueFloor` messages a second, and
+//        after `holdMsMax`. So a backlog gets smaller, however large it is, but producers do not wait until it is gone.
 //   PA3. To hold is not to read on: nothing is refused, nothing piles up in the node, and what was taken before is answered.
 
 import type { Clock, Timer } from "./clock.ts";
@@ -20,6 +21,8 @@ const busySettlements = 64;
 const waitingShare = 1 / 3;
 /** A mean forgets two thirds in this time: some rounds of a busy leader. */
 const meanMs = 50;
+/** The rest of it is for the backlog. */
+const paceShare = 3 / 4;
 /** Far below the silence after which a client looks for another node, 1.5 s. */
 const holdMsMax = 200;
 /** Means of queues in which nothing was settled for so long are let go. */
@@ -27,7 +30,7 @@ const forgetMs = 1_000;
 
 interface PacingPorts {
   readonly clock: Clock;
-  /** Messages a second, of all held streams together; 0: nobody is held. */
+  /** Messages a second that all held streams together have in any case; 0: nobody is held. */
   readonly enqueueFloor: number;
   /** What the consumers of a queue hold, when that is all that they have credit for and more could be handed out; else 0. */
   readonly leasesWhenAhead: (queue: string) => number;
@@ -41,15 +44,17 @@ export interface Hold {
 
 interface Held {
   readonly queues: readonly string[];
-  /** Its share of the floor. */
+  /** How long its last frame takes at the rate that those who are held have. */
   readonly turnMs: number;
   readonly resume: () => void;
   timer: Timer | undefined;
 }
 
-/** How many settlements are under way, over time. */
+/** How many settlements are under way, and answered, over time. */
 class Meter {
   mean = 0;
+  /** Answered in a millisecond, on the mean. */
+  rate = 0;
   lookedMs = 0;
   #underWay = 0;
   #begun = 0;
@@ -68,6 +73,7 @@ class Meter {
   look(now: number): void {
     const kept = Math.exp((this.lookedMs - now) / meanMs);
     this.mean = this.mean * kept + this.#underWay * (1 - kept);
+    this.rate = this.rate * kept + this.#answered / meanMs;
     this.lookedMs = now;
     this.#underWay += this.#begun - this.#answered;
     this.#begun = 0;
@@ -133,7 +139,8 @@ export class Pacing {
     if (!this.#isToHold(queues)) return undefined;
     let total = 0;
     for (const count of messages.values()) total += count;
-    const held: Held = { queues, turnMs: (1_000 * total) / enqueueFloor, resume, timer: undefined };
+    const perMs = Math.max(enqueueFloor / 1_000, this.#all.rate * paceShare);
+    const held: Held = { queues, turnMs: total / perMs, resume, timer: undefined };
     const now = clock.monotonicMs();
     this.#turnsEndMs = Math.max(this.#turnsEndMs, now) + held.turnMs;
     held.timer = clock.after(Math.min(this.#turnsEndMs - now, holdMsMax), () => {

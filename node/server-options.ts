@@ -258,7 +258,7 @@ export const serverOptions: Readonly<Record<keyof ServerConfig, ServerOption>> =
     default: 5_000,
     min: 0,
     max: 10_000_000,
-    help: "While the leader is busy settling, producers of queues whose consumers hold all that they have credit for, and wait for the leader, are held to their pace, but all of them together not below this rate; 0: nobody is held.",
+    help: "While the leader is busy settling, producers of queues whose consumers hold all that they have credit for, and wait for the leader, are held to their pace: to three quarters of it while there is a backlog, all of them together, but never below this; 0: nobody is held.",
   },
   diskFreeMinBytes: {
     kind: "number",

@@ -181,6 +181,27 @@ describe("PA2: when it goes on", () => {
     expect(resumed).toEqual(["one", "two"]);
   });
 
+  test("at three quarters of the rate at which is settled, where that is more than the floor", async () => {
+    const { ahead, time, resumed, settling, settled, hold, busy } = world();
+    ahead.add("q");
+    await busy();
+    for (let ms = 0; ms < 500; ms += 1) {
+      settling(20);
+      settled(20);
+      await time.advance(1);
+    }
+    hold("one", { q: 300 });
+    hold("two", { q: 150 });
+    await time.advance(18);
+    expect(resumed).toEqual([]);
+    await time.advance(4);
+    expect(resumed).toEqual(["one"]);
+    await time.advance(6);
+    expect(resumed).toEqual(["one"]);
+    await time.advance(4);
+    expect(resumed).toEqual(["one", "two"]);
+  });
+
   test("after 200 ms at the latest, however many are before it", async () => {
     const { ahead, time, resumed, hold, busy } = world();
     ahead.add("q");

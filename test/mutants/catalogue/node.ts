@@ -183,6 +183,13 @@ export const nodeMutants: readonly Mutant[] = [
     replace: `this.#turnsEndMs - now`,
   },
   {
+    name: "held-to-the-floor",
+    trap: "PA2",
+    file: "node/pacing.ts",
+    find: `Math.max(enqueueFloor / 1_000, this.#all.rate * paceShare)`,
+    replace: `enqueueFloor / 1_000`,
+  },
+  {
     name: "consumers-do-not-end-a-hold",
     trap: "PA2",
     file: "node/pacing.ts",
