@@ -142,8 +142,10 @@ export class Pacing {
     const perMs = Math.max(enqueueFloor / 1_000, this.#all.rate * paceShare);
     const held: Held = { queues, turnMs: total / perMs, resume, timer: undefined };
     const now = clock.monotonicMs();
-    this.#turnsEndMs = Math.max(this.#turnsEndMs, now) + held.turnMs;
-    held.timer = clock.after(Math.min(this.#turnsEndMs - now, holdMsMax), () => {
+    // Nobody waits for turns that are not waited for.
+    const turnEndsMs = Math.max(this.#turnsEndMs, now) + held.turnMs;
+    this.#turnsEndMs = Math.min(turnEndsMs, now + holdMsMax);
+    held.timer = clock.after(this.#turnsEndMs - now, () => {
       this.#held.delete(held);
       resume();
     });

@@ -211,6 +211,10 @@ describe("PA2: when it goes on", () => {
     expect(resumed).toEqual([]);
     await time.advance(1);
     expect(resumed).toEqual(["one", "two", "three"]);
+    // What they did not wait for puts nobody off.
+    hold("four", { q: 50 });
+    await time.advance(50);
+    expect(resumed).toHaveLength(4);
   });
 
   test("who went on early, or ended, takes no turn from the others", async () => {
