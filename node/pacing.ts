@@ -130,18 +130,28 @@ export class Pacing {
       if (meter.isForgotten(now)) this.#meters.delete(queue);
   }
 
+  /** Whether anybody may be held now: to be asked before it is counted what a frame has brought. */
+  get isBusy(): boolean {
+    if (this.#ports.enqueueFloor === 0) return false;
+    this.look();
+    return this.#isBusy;
+  }
+
+  get #isBusy(): boolean {
+    return this.#all.mean >= busySettlements;
+  }
+
   /** PA1, after a frame with so many messages for each of these queues. `resume` is called once, unless the hold is ended before. */
   hold(messages: ReadonlyMap<string, number>, resume: () => void): Hold | undefined {
     const { clock, enqueueFloor } = this.#ports;
-    if (enqueueFloor === 0) return undefined;
-    this.look();
+    if (!this.isBusy) return undefined;
     const queues = [...messages.keys()];
     if (!this.#isToHold(queues)) return undefined;
     let total = 0;
     for (const count of messages.values()) total += count;
     const perMs = Math.max(enqueueFloor / 1_000, this.#all.rate * paceShare);
     const held: Held = { queues, turnMs: total / perMs, resume, timer: undefined };
-    const now = clock.monotonicMs();
+    const now = this.#all.lookedMs;
     // Nobody waits for turns that are not waited for.
     const turnEndsMs = Math.max(this.#turnsEndMs, now) + held.turnMs;
     this.#turnsEndMs = Math.min(turnEndsMs, now + holdMsMax);
@@ -172,7 +182,7 @@ export class Pacing {
   }
 
   #isToHold(queues: readonly string[]): boolean {
-    return this.#all.mean >= busySettlements && queues.every((queue) => this.#isAhead(queue));
+    return this.#isBusy && queues.every((queue) => this.#isAhead(queue));
   }
 
   #isAhead(queue: string): boolean {

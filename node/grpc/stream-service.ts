@@ -227,6 +227,7 @@ class ClientStream implements DeliverySink {
     const { pacing } = this.#context.node;
     if (!this.#onlyEnqueues) pacing.look();
     if (!this.#onlyEnqueues || this.#heldToPace !== undefined || this.#isOver) return;
+    if (!pacing.isBusy) return;
     const messages = messagesOf(frame);
     if (messages.size === 0) return;
     this.#heldToPace = pacing.hold(messages, () => {

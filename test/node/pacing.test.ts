@@ -82,7 +82,7 @@ describe("PA1: who is held", () => {
     expect(hold("one", { other: 10 })).toBeUndefined();
   });
 
-  test("what is under way for long is not forgotten; what was answered is", async () => {
+  test("what is under way for long still counts; a queue that was quiet counts anew", async () => {
     const { ahead, time, leases, settled, pacing, hold, busy } = world();
     ahead.add("q");
     await busy();

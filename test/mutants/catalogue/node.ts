@@ -183,6 +183,13 @@ export const nodeMutants: readonly Mutant[] = [
     replace: `turnEndsMs`,
   },
   {
+    name: "forgotten-while-under-way",
+    trap: "PA1",
+    file: "node/pacing.ts",
+    find: `this.#underWay === 0 && this.#begun === 0 && now`,
+    replace: `now`,
+  },
+  {
     name: "held-to-the-floor",
     trap: "PA2",
     file: "node/pacing.ts",
