@@ -44,7 +44,7 @@ export interface Hold {
 
 interface Held {
   readonly queues: readonly string[];
-  /** How long its last frame takes at the rate that those who are held have. */
+  /** How much of the time it has for itself: what its last frame takes at the rate that those who are held have. */
   readonly turnMs: number;
   readonly resume: () => void;
   timer: Timer | undefined;
@@ -150,11 +150,11 @@ export class Pacing {
     let total = 0;
     for (const count of messages.values()) total += count;
     const perMs = Math.max(enqueueFloor / 1_000, this.#all.rate * paceShare);
-    const held: Held = { queues, turnMs: total / perMs, resume, timer: undefined };
     const now = this.#all.lookedMs;
+    const beginsMs = Math.max(this.#turnsEndMs, now);
     // Nobody waits for turns that are not waited for.
-    const turnEndsMs = Math.max(this.#turnsEndMs, now) + held.turnMs;
-    this.#turnsEndMs = Math.min(turnEndsMs, now + holdMsMax);
+    this.#turnsEndMs = Math.min(beginsMs + total / perMs, now + holdMsMax);
+    const held: Held = { queues, turnMs: this.#turnsEndMs - beginsMs, resume, timer: undefined };
     held.timer = clock.after(this.#turnsEndMs - now, () => {
       this.#held.delete(held);
       resume();

@@ -233,4 +233,19 @@ describe("PA2: when it goes on", () => {
     await time.advance(1_000);
     expect(resumed).toEqual(["one", "three"]);
   });
+
+  test("who went on early gives back what its turn took, not what it would have taken without the limit", async () => {
+    const { ahead, time, pacing, resumed, hold, busy } = world();
+    ahead.add("q").add("other");
+    await busy("other");
+    hold("one", { q: 100 });
+    hold("two", { other: 1_000 });
+    ahead.delete("other");
+    pacing.applied();
+    hold("three", { q: 20 });
+    await time.advance(119);
+    expect(resumed).toEqual(["two", "one"]);
+    await time.advance(1);
+    expect(resumed).toEqual(["two", "one", "three"]);
+  });
 });

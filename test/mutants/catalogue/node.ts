@@ -179,8 +179,15 @@ export const nodeMutants: readonly Mutant[] = [
     name: "a-hold-ends-with-its-turn-only",
     trap: "PA2",
     file: "node/pacing.ts",
-    find: `Math.min(turnEndsMs, now + holdMsMax)`,
-    replace: `turnEndsMs`,
+    find: `Math.min(beginsMs + total / perMs, now + holdMsMax)`,
+    replace: `beginsMs + total / perMs`,
+  },
+  {
+    name: "more-is-given-back-than-was-taken",
+    trap: "PA2",
+    file: "node/pacing.ts",
+    find: `turnMs: this.#turnsEndMs - beginsMs,`,
+    replace: `turnMs: total / perMs,`,
   },
   {
     name: "forgotten-while-under-way",
